@@ -8,6 +8,8 @@ mod agent_sockets {
     mod descriptors;
     mod last_bytes;
 }
+#[cfg(unix)]
+mod few_descriptors;
 #[path = "agent_sockets/thread_switch.rs"]
 mod thread_switch;
 

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, unsafe_code)]
 
 mod counting_allocator;
+#[cfg(unix)]
+mod few_descriptors;
 mod serving;
 
 use std::io::{Read, Write};
@@ -234,24 +236,7 @@ fn client_and_server_share_one_loop_and_one_virtual_clock() {
 #[cfg(unix)]
 #[test]
 fn a_server_without_file_descriptors_closes_an_idle_connection_for_a_new_client() {
-    const INSIDE: &str = "HTTPOLL_FEW_DESCRIPTORS";
-    if std::env::var_os(INSIDE).is_some() {
-        make_room_for_a_new_client();
-        return;
-    }
-    let program = std::env::current_exe().unwrap();
-    let name = thread::current().name().unwrap().to_owned();
-    let ran = std::process::Command::new("sh")
-        .args(["-c", "ulimit -n 64; exec \"$0\" --exact \"$1\""])
-        .args([program.as_os_str(), name.as_ref()])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&ran.stdout);
-    assert!(
-        ran.status.success() && printed.contains("1 passed"),
-        "{printed}"
-    );
+    few_descriptors::with_few_descriptors(make_room_for_a_new_client);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! `println!`, `print!` and `eprintln!` for programs whose output goes into a pipe, as in `topic --help | head -1`.
 //!
-//! Those of the standard library panic when nobody reads any more. These end the program without a word, with the
+//! Those of the standard library panic when nobody reads any more. These end the program and print nothing, with the
 //! status that a shell reports for a program that SIGPIPE ended. A program declares this file as a module with
 //! `#[macro_use]`, before its other modules.
 
@@ -29,7 +29,7 @@ macro_rules! println {
     };
 }
 
-/// There is nobody to tell if the standard error cannot be written.
+/// If standard error cannot be written either, the message is lost.
 macro_rules! eprintln {
     ($($text:tt)*) => {{
         use ::std::io::Write as _;

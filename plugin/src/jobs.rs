@@ -367,7 +367,7 @@ impl Jobs {
         Some((entity, self.jobs.get_mut(&entity)?))
     }
 
-    /// Whether a request was refused and nobody was told yet.
+    /// Whether a request was refused whose `HttpError` is not triggered yet.
     pub(crate) fn has_rejected(&self) -> bool {
         !self.rejected.is_empty()
     }

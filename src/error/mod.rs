@@ -248,7 +248,7 @@ impl Error {
     }
 
     /// The proxy between this side and the [origin](Self::origin), as in `http://proxy.example:3128`, without
-    /// credentials; `None` when there is none, or before it is asked. If the phase is [`Phase::Tunnel`] or an earlier
+    /// credentials. `None` without a proxy, and before the proxy is contacted. If the phase is [`Phase::Tunnel`] or an earlier
     /// one, the proxy failed or refused, and the origin was not reached.
     pub fn proxy(&self) -> Option<&str> {
         self.0.proxy.as_deref()

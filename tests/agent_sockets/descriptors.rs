@@ -1,37 +1,18 @@
-//! A process that has no file descriptors left. It is the test program itself under `ulimit`, which a variable of its
-//! environment tells so.
+//! A process that has no file descriptors left.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 
 use httpoll::error::{ErrorKind, NetworkFault};
 use httpoll::{Agent, Download, Error, Response};
 
 use crate::Folder;
-
-const INSIDE: &str = "HTTPOLL_FEW_DESCRIPTORS";
+use crate::few_descriptors::with_few_descriptors;
 
 #[test]
 fn an_agent_without_file_descriptors_fails_requests_and_works_when_there_are_some_again() {
-    if std::env::var_os(INSIDE).is_some() {
-        run_out_and_recover();
-        return;
-    }
-    let program = std::env::current_exe().unwrap();
-    let name = std::thread::current().name().unwrap().to_owned();
-    let ran = Command::new("sh")
-        .args(["-c", "ulimit -n 64; exec \"$0\" --exact \"$1\""])
-        .args([program.as_os_str(), name.as_ref()])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&ran.stdout);
-    assert!(
-        ran.status.success() && printed.contains("1 passed"),
-        "{printed}"
-    );
+    with_few_descriptors(run_out_and_recover);
 }
 
 fn run_out_and_recover() {

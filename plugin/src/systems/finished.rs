@@ -12,8 +12,8 @@ const MESSAGES: usize = 1024;
 /// The bytes of content with which fewer are kept.
 const BYTES: usize = 32 * 1024 * 1024;
 
-/// Drops the older messages when the newer ones reach a limit. Bevy does that once in each fixed step. While
-/// `Time<Virtual>` is paused there is none, and each message has a whole response.
+/// Drops the older messages when the newer ones reach a limit. Bevy does that once in each fixed step, and no
+/// fixed step runs while `Time<Virtual>` is paused. Each message holds a whole response.
 pub(crate) fn forget_old(finished: Option<ResMut<Messages<HttpFinished>>>) {
     let Some(mut finished) = finished else { return };
     if finished.is_empty() {

@@ -1,4 +1,5 @@
-//! The end of servers: their clients are told, when a server is removed or replaced and in the last frame.
+//! The end of servers, when one is removed or replaced and in the last frame: requests that wait get status 503, event
+//! streams end, and WebSockets get a close frame.
 
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub(crate) fn shut_down(world: &mut World, limit: Duration) {
         }
     }
     world.flush();
-    // In memory nobody acts while this waits.
+    // Peers on an in-memory network run in this thread: they do nothing while it waits.
     let waits = world
         .get_resource::<HttpAgent>()
         .is_some_and(|http| http.network().is_none());

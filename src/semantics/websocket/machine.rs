@@ -380,7 +380,7 @@ impl WebSocketMachine {
         matches!(self.state, State::Open)
     }
 
-    /// Whether the peer broke the protocol and is told so by a close frame: it may still be sending.
+    /// Whether the peer broke the protocol and gets a close frame that says so. It may still be sending.
     #[cfg(feature = "server")]
     pub(crate) fn has_refused(&self) -> bool {
         matches!(&self.state, State::Failed { fault, .. } if super::close_code::for_fault(fault).is_some())

@@ -155,7 +155,7 @@ fn not_started() -> DiskFault {
 /// What the name of a browser's error means.
 pub(super) fn fault(name: &str, step: DiskStep) -> DiskFault {
     let kind = match name {
-        // WebKitGTK can be told to have the file system, but no writing in place.
+        // With a setting WebKitGTK has the file system, but it cannot write in place.
         "NoFileSystem" | "NotSupportedError" => return DiskFault::NoFileSystem,
         "NotStarted" => return not_started(),
         "QuotaExceededError" => return DiskFault::QuotaExceeded,
