@@ -41,7 +41,7 @@ group() {
         filters=(agent::pool pool:: queue:: connections::)
         ;;
     decide)
-        files=(src/agent/transfer/decide.rs)
+        files=(src/agent/transfer/decide.rs src/agent/transfer/fault_class.rs)
         targets=(--lib --test agent)
         filters=()
         ;;

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::Method;
-
 #[cfg(any(feature = "outbox", feature = "patch"))]
 use super::claims::Claims;
 use super::config::Config;
@@ -19,14 +17,11 @@ use super::id::{ById, RequestId};
 use super::prepared::{KnownUrls, Prepared};
 use super::request::Request;
 use super::response::Response;
-use super::settings::Priority;
 use super::snapshot::AgentSnapshot;
 use crate::budget::{Budget, Polled};
 use crate::clock::system_time;
 use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
-#[cfg(feature = "websocket")]
-use crate::semantics::websocket::WebSocketMessage;
 use crate::transport::poller::Poller;
 use crate::transport::watcher::{Notify, Watcher};
 
@@ -70,13 +65,13 @@ pub struct Agent {
     pub(super) backend: Backend,
     pub(super) config: Arc<Config>,
     budget: Budget,
-    dropped: Arc<DroppedHandles>,
+    pub(super) dropped: Arc<DroppedHandles>,
     next_id: u64,
     /// Requests whose last event was not delivered yet.
     pub(super) unfinished: ById<()>,
     urls: KnownUrls,
     /// Events of other requests, which [`wait_for`](Self::wait_for) set aside.
-    set_aside: VecDeque<Event>,
+    pub(super) set_aside: VecDeque<Event>,
     /// Calls the function of [`on_event`](crate::agent::AgentBuilder::on_event), if the engine has no thread.
     pub(super) watcher: Option<Watcher>,
     /// The poller of an engine without a thread, and the function of
@@ -92,69 +87,6 @@ pub(super) enum Backend {
     Inline(Box<Engine>),
     /// On a thread of its own; the caller's calls exchange commands and events with it.
     Threaded(EngineThread),
-}
-
-/// The verbs return a request that [`send`](Request::send) hands to this agent:
-///
-/// ```no_run
-/// # use std::time::Duration;
-/// # let mut agent = httpoll::Agent::new();
-/// let scores = agent.get("https://game.example/scores").send()?;
-/// let posted = agent
-///     .post("https://game.example/scores")
-///     .json(&[1, 2, 3])
-///     .total_timeout(Duration::from_secs(20))
-///     .send()?;
-/// # Ok::<(), httpoll::Error>(())
-/// ```
-impl Agent {
-    /// A `GET` request (RFC 9110 §9.3.1).
-    pub fn get(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::GET, url)
-    }
-
-    /// A `HEAD` request (RFC 9110 §9.3.2): the response has the head of a `GET` and no content.
-    pub fn head(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::HEAD, url)
-    }
-
-    /// A `POST` request (RFC 9110 §9.3.3).
-    pub fn post(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::POST, url)
-    }
-
-    /// A `PUT` request (RFC 9110 §9.3.4).
-    pub fn put(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::PUT, url)
-    }
-
-    /// A `PATCH` request (RFC 5789).
-    pub fn patch(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::PATCH, url)
-    }
-
-    /// A `DELETE` request (RFC 9110 §9.3.5).
-    pub fn delete(&mut self, url: impl Into<String>) -> Request<&mut Self> {
-        self.request(Method::DELETE, url)
-    }
-
-    /// A request with any method.
-    pub fn request(&mut self, method: Method, url: impl Into<String>) -> Request<&mut Self> {
-        Request::with_sender(self, method, url.into())
-    }
-}
-
-impl Request<&mut Agent> {
-    /// Gives the request to its agent; see [`Agent::send`].
-    ///
-    /// # Errors
-    /// Those of [`Agent::send`].
-    pub fn send(self) -> Result<RequestHandle, Error> {
-        self.sender.send(Request {
-            parts: self.parts,
-            sender: (),
-        })
-    }
 }
 
 impl Agent {
@@ -325,37 +257,6 @@ impl Agent {
         }
     }
 
-    /// Ends a request at once, in any state: its connection is closed, its file is removed, and it causes no
-    /// more events. Does nothing if the request has ended or is unknown.
-    pub fn cancel(&mut self, id: RequestId) {
-        if let Some(command) = self.cancellation(vec![id]) {
-            self.command(command);
-        }
-    }
-
-    /// Pauses a request: if it waits, it is not started; if it runs, no more content is read, so the server
-    /// waits. Only the total timeout continues to run.
-    pub fn pause(&mut self, id: RequestId) {
-        self.command(Command::Pause(id));
-    }
-
-    /// Continues a paused request. If its connection was lost meanwhile, the rest is requested with `Range` and
-    /// `If-Range` (RFC 9110 §13.1.5), or everything if the server does not support that.
-    pub fn resume(&mut self, id: RequestId) {
-        self.command(Command::Resume(id));
-    }
-
-    /// Changes the [priority](crate::agent::RequestOptions::priority) of a request.
-    pub fn set_priority(&mut self, id: RequestId, priority: Priority) {
-        self.command(Command::SetPriority(id, priority));
-    }
-
-    /// Changes how many bytes of content per second a request may send, and receive; `None` and 0 mean no
-    /// limit.
-    pub fn set_rate_limit(&mut self, id: RequestId, bytes_per_second: Option<u64>) {
-        self.command(Command::SetRateLimit(id, bytes_per_second));
-    }
-
     /// Sets the budget of each [`poll`](Self::poll). Default: [`Budget::default`].
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
@@ -419,72 +320,6 @@ impl Agent {
         };
         snapshot.queues.events += self.set_aside.len();
         snapshot
-    }
-
-    /// Sends a message over an open WebSocket.
-    ///
-    /// # Errors
-    /// The request is not an open WebSocket, or its queue of outgoing messages is full; then nothing was sent.
-    /// An agent [on a thread of its own](crate::agent::AgentBuilder::on_thread) reports that by [`Event::Failed`]
-    /// instead.
-    #[cfg(feature = "websocket")]
-    pub fn send_message(&mut self, id: RequestId, message: WebSocketMessage) -> Result<(), Error> {
-        self.cancel_dropped();
-        match &mut self.backend {
-            Backend::Inline(engine) => {
-                engine.send_message(id, &message)?;
-                engine.tell_watcher();
-                Ok(())
-            }
-            Backend::Threaded(thread) => thread.send_message(id, message),
-        }
-    }
-
-    /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). [`Event::Done`] follows when it is closed. A
-    /// WebSocket that is not open yet is closed as soon as it is; [`cancel`](Self::cancel) ends it at once.
-    #[cfg(feature = "websocket")]
-    pub fn close_web_socket(&mut self, id: RequestId, code: u16, reason: &str) {
-        self.command(Command::CloseWebSocket(id, code, reason.to_owned()));
-    }
-
-    pub(super) fn command(&mut self, command: Command) {
-        self.cancel_dropped();
-        match &mut self.backend {
-            Backend::Inline(engine) => {
-                engine.execute(command);
-                engine.tell_watcher();
-            }
-            Backend::Threaded(thread) => thread.command(command),
-        }
-    }
-
-    /// Forgets these requests. The command ends those that have not ended.
-    fn cancellation(&mut self, mut ids: Vec<RequestId>) -> Option<Command> {
-        ids.sort_unstable();
-        #[cfg(any(feature = "outbox", feature = "patch"))]
-        self.claims.forget(&ids);
-        self.set_aside.retain(|event| !event.is_of(&ids));
-        ids.retain(|id| self.unfinished.remove(id).is_some());
-        (!ids.is_empty()).then_some(Command::Cancel(ids))
-    }
-
-    #[inline]
-    pub(super) fn cancel_dropped(&mut self) {
-        if !self.dropped.is_empty() {
-            self.cancel_all_dropped();
-        }
-    }
-
-    #[cold]
-    fn cancel_all_dropped(&mut self) {
-        let ids = self.dropped.take();
-        let Some(command) = self.cancellation(ids) else {
-            return;
-        };
-        match &mut self.backend {
-            Backend::Inline(engine) => engine.execute(command),
-            Backend::Threaded(thread) => thread.command(command),
-        }
     }
 }
 

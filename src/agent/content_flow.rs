@@ -1,5 +1,5 @@
 //! How much of a request's content was read, and how much more may be: what progress and rates need. The content
-//! itself is in `content`.
+//! itself is in `payload`.
 
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -6,15 +6,18 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `agent`, `suspending`, `builder`, `handle`, `id` | the agent and how it is made; handles and ids of requests |
-//! | `request`, `options`, `settings`, `content`, `content_files`, `output`, `download` | what the caller asks for |
+//! | `agent`, `builder`, `suspending`, `thread_switch` | the agent, and how it is made, suspended and moved to a thread |
+//! | `verbs`, `sent_requests`, `handle`, `id` | sending requests, and what a caller does with those that it sent |
+//! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
+//! | `payload`, `content_files`, `content_flow` | the content of a request, ready to be sent |
+//! | `downloading`, `validators` | a response on its way into a file |
 //! | `event`, `response`, `request_result` | what the caller gets |
 //! | `shared_rates` | the bandwidth that requests share |
 //! | `snapshot` | what the agent is doing, for inspectors |
 //! | `claims`, `claimed_requests` | requests of the modules above |
 //! | `transfer` | the state of one request over its redirects and retries |
-//! | `pool`, `timers` | connections and the requests that wait for them; deadlines |
+//! | `pool` | connections, and the requests that wait for them |
 //! | `engine` | drives all transfers |
 //! | `engine_thread` | runs the engine on a thread of its own |
 //! | `on_web` | what is refused or left to the browser on the web |
@@ -41,6 +44,7 @@ mod content;
 mod content_files;
 mod content_flow;
 mod download;
+mod downloading;
 mod engine;
 mod engine_thread;
 mod event;
@@ -50,6 +54,7 @@ mod id;
 mod on_web;
 mod options;
 mod output;
+mod payload;
 mod polling;
 mod pool;
 mod prepared;
@@ -57,6 +62,7 @@ mod request;
 mod request_head;
 mod request_result;
 mod response;
+mod sent_requests;
 mod settings;
 mod shared_rates;
 mod snapshot;
@@ -64,6 +70,7 @@ mod suspending;
 mod thread_switch;
 mod transfer;
 mod validators;
+mod verbs;
 #[cfg(feature = "websocket")]
 mod web_socket;
 

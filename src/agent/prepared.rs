@@ -8,10 +8,10 @@ use http::Method;
 use url::Url;
 
 use super::config::Config;
-use super::content::Payload;
 #[cfg(target_family = "wasm")]
 use super::on_web;
 use super::output::Output;
+use super::payload::Payload;
 use super::request::{Request, RequestParts};
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Misuse};

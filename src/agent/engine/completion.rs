@@ -11,9 +11,8 @@ use crate::agent::event::{Event, RetryCause};
 use crate::agent::pool::ConnectionKey;
 use crate::agent::response::{Hop, Response, Transferred};
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::decide::{
-    Conditions, ErrorInput, Input, blames_origin, decide, is_cut,
-};
+use crate::agent::transfer::decide::{Conditions, ErrorInput, Input, decide};
+use crate::agent::transfer::fault_class::{blames_origin, is_cut};
 use crate::agent::transfer::next_action::{Change, NextAction};
 use crate::agent::transfer::state::{Holding, ResponseState, Sink, State};
 use crate::clock::Instant;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::transfers::Step;
-use crate::agent::download::Downloading;
+use crate::agent::downloading::Downloading;
 use crate::agent::output::Output;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;

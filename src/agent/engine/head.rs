@@ -11,7 +11,8 @@ use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::decide::{Conditions, HeadInput, Input, blames_origin, decide};
+use crate::agent::transfer::decide::{Conditions, HeadInput, Input, decide};
+use crate::agent::transfer::fault_class::blames_origin;
 use crate::agent::transfer::next_action::NextAction;
 use crate::agent::transfer::state::State;
 use crate::agent::transfer::state::{

@@ -6,7 +6,7 @@ use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::decide::is_own_fault;
+use crate::agent::transfer::fault_class::is_own_fault;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
 use crate::clock::Instant;

@@ -7,14 +7,18 @@
 //! |---|---|
 //! | `state` | where the transfer stands, with what exists only there, and the response of the present hop |
 //! | `decide`, `next_action` | what the transfer does next, and why |
+//! | `fault_class` | what an error says about the connection, the network or the origin |
+//! | `properties` | what follows from the state: whether the transfer may be repeated, continued or sent elsewhere |
 //! | `outgoing` | the request of the present hop |
 //! | `cache_state`, `queue_key` | what cache and bandwidth queue know of it |
 
 #[cfg(feature = "cache")]
 pub(crate) mod cache_state;
 pub(crate) mod decide;
+pub(crate) mod fault_class;
 pub(crate) mod next_action;
 pub(crate) mod outgoing;
+mod properties;
 pub(crate) mod queue_key;
 pub(crate) mod state;
 
@@ -27,22 +31,21 @@ use url::Url;
 
 use self::outgoing::Outgoing;
 use self::queue_key::QueueKey;
-use self::state::{PartialResponse, ResponseState, Sink, State};
-use crate::agent::download::Downloading;
+use self::state::{PartialResponse, ResponseState, State};
+use crate::agent::downloading::Downloading;
 use crate::agent::event::{Progress, Unpulled};
 use crate::agent::id::RequestId;
+#[cfg(feature = "cache")]
 use crate::agent::output::Output;
-use crate::agent::pool::{ConnectionKey, Usage};
+use crate::agent::pool::ConnectionKey;
 use crate::agent::prepared::Prepared;
 use crate::agent::response::{ConnectionInfo, Hop, SavedFile, Timings};
 use crate::agent::settings::Settings;
-use crate::agent::validators::{strong, validator};
 #[cfg(feature = "cache")]
-use crate::agent::{content::Payload, settings::Priority};
+use crate::agent::{payload::Payload, settings::Priority};
 use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::phase::Phase;
-use crate::semantics::coding;
 use crate::semantics::event_stream::reader::EventReader;
 use crate::semantics::frames::framer::Framer;
 use crate::semantics::redirect::Redirection;
@@ -287,93 +290,6 @@ impl Transfer {
     pub(crate) fn follow(&mut self, next: Redirection) {
         self.request.redirect(next, &self.settings);
         self.partial = None;
-    }
-
-    /// Whether sending it again does no harm: its method is idempotent (RFC 9110 §9.2.2), or it has a key by
-    /// which the server recognises it.
-    pub(crate) fn is_repeatable(&self) -> bool {
-        self.request.method.is_idempotent() || self.request.fields.contains("idempotency-key")
-    }
-
-    /// Whether it can be sent again, and without harm.
-    pub(crate) fn may_repeat(&self) -> bool {
-        self.is_repeatable() && self.request.payload.can_be_sent()
-    }
-
-    /// Whether the content is held back until the server asks for it (RFC 9110 §10.1.1).
-    pub(crate) fn wants_continue(&self) -> bool {
-        let payload = &self.request.payload;
-        if !self.request.expects_continue || payload.is_none() {
-            return false;
-        }
-        match self.settings.expect_continue {
-            None => false,
-            Some(least) => {
-                payload.has_files || payload.length().is_none_or(|length| length >= least)
-            }
-        }
-    }
-
-    /// Whether a pause holds back its request and its response. It does not hold back the handshake of a
-    /// WebSocket, because others may wait for that.
-    pub(crate) fn is_held_back(&self) -> bool {
-        self.paused && !self.request.output.is_web_socket()
-    }
-
-    /// Which limits of the pool its connection counts against. A server cannot change it.
-    pub(crate) fn usage(&self) -> Usage {
-        match self.request.output {
-            Output::EventStream => Usage::Stream,
-            #[cfg(feature = "websocket")]
-            Output::WebSocket(_) => Usage::WebSocket,
-            _ if self.settings.long_lived => Usage::Stream,
-            _ => Usage::Exchange,
-        }
-    }
-
-    /// Whether content codings are asked for. A download that may be continued counts bytes as they
-    /// are on the wire.
-    pub(crate) fn asks_for_coding(&self) -> bool {
-        self.settings.decompress
-            && !matches!(self.request.output, Output::File(_) | Output::EventStream)
-            && !self.request.fields.contains("range")
-            && self.partial.is_none()
-    }
-
-    /// The value of `Accept-Encoding`; empty: none is sent.
-    pub(crate) fn accept_encoding(&self) -> &'static str {
-        match &self.request.output {
-            _ if !self.asks_for_coding() => "",
-            Output::Stream | Output::Messages(_) => coding::accept_encoding_of_stream(),
-            _ => coding::accept_encoding(),
-        }
-    }
-
-    /// Whether it can be sent to another origin of its list.
-    pub(crate) fn has_next_origin(&self) -> bool {
-        let standby = self.attempts.standby.as_ref();
-        self.can_change_origin() && standby.is_some_and(|standby| !standby.left.is_empty())
-    }
-
-    /// Whether it may be sent to another origin at all.
-    pub(crate) fn can_change_origin(&self) -> bool {
-        self.may_repeat() && self.attempts.history.is_empty()
-    }
-
-    /// Whether the rest of a response that was cut could be asked for (RFC 9110 §13.1.5).
-    pub(crate) fn can_continue(&self) -> bool {
-        self.request.method == http::Method::GET
-            && !self.request.fields.contains("range")
-            && self.state.response().is_some_and(|response| {
-                response.decoder.is_none()
-                    && response.received > 0
-                    && matches!(response.sink, Sink::Collect(_) | Sink::Stream)
-                    && matches!(response.status().as_u16(), 200 | 206)
-                    && validator(response.fields())
-                        .as_ref()
-                        .and_then(strong)
-                        .is_some()
-            })
     }
 
     /// Keeps what arrived of a response that was cut, if the rest of it can be asked for. Returns

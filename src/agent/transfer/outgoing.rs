@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::Method;
 use url::Url;
 
-use crate::agent::content::Payload;
 use crate::agent::output::Output;
+use crate::agent::payload::Payload;
 use crate::agent::prepared::Prepared;
 use crate::agent::settings::Settings;
 use crate::proto::FieldLines;
