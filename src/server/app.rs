@@ -1,12 +1,12 @@
 //! [`App`]: what a server does with a received request. It holds the guard, hooks, routes, files, the
 //! not-found handler and the queue of requests to be pulled. It has no sockets: connections bring requests
-//! and take responses.
+//! and take responses. What a request's head decides is in `admission`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::access_log::{AccessLog, AccessRecord};
 use super::client::Client;
@@ -14,17 +14,16 @@ use super::date::DateLine;
 use super::fault::{BadRequest, HandlerError, NotAForm, ServerFault};
 use super::files::{FilePlan, FileRoots};
 use super::forwarded::TrustedProxies;
-use super::guard::{Decision, Guard, GuardRequest};
+use super::guard::Guard;
 use super::hooks::{Hooks, Sent, guarded};
 use super::metrics::Metrics;
 use super::multipart::{FormReader, MultipartError, MultipartLimits, TempFolder};
 use super::request::Request;
 use super::response::Response;
-use super::router::{Found, Handler, RouteId, Routes};
-use super::served::{Admission, FileAnswer, Plan, Served, Table, Then};
+use super::router::{Handler, Route, RouteId, Routes};
+use super::served::{FileAnswer, Plan, Served, Table, Then};
 use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
-use crate::clock::Instant;
 use crate::transport::disk::Disk;
 use crate::transport::meter::Clock;
 
@@ -160,130 +159,8 @@ impl App {
         self.hooks.report(fault, client);
     }
 
-    /// Decides what to do with a request, by its head.
-    pub(super) fn admit(&mut self, request: &mut Request, now: Instant) -> Admission {
-        let mut admission = Admission {
-            plan: Plan::Nothing,
-            max_body: self.limits.body_bytes,
-            at_head: false,
-            added: HeaderMap::new(),
-        };
-        let peer = request.peer_addr().ip();
-        if self.proxies.contains(peer) {
-            let is_secure = request.is_secure();
-            request.set_forwarded(self.proxies.client(peer, is_secure, request.headers()));
-        }
-        let verdict = self.guard.check(
-            &GuardRequest {
-                method: request.method(),
-                target: request.target(),
-                fields: request.headers(),
-                forwarded_host: request.forwarded_host(),
-                client: request.ip(),
-                is_secure: request.is_secure(),
-            },
-            now,
-        );
-        match verdict {
-            Decision::Allow(headers) => admission.added = headers,
-            Decision::Preflight(headers) => {
-                let mut response = Response::status(204);
-                response.add_all(&headers);
-                admission.plan = Plan::Refuse(Box::new(response));
-                return admission;
-            }
-            Decision::Refuse(refusal) => {
-                let text = format!("{} - {}\n", refusal.status.as_u16(), refusal.reason);
-                let mut response = Response::text(text).with_status(refusal.status.as_u16());
-                response.add_all(&refusal.headers);
-                admission.plan = Plan::Refuse(Box::new(response));
-                return admission;
-            }
-        }
-        let mut found = self.routes.find(request.method(), request.path());
-        let mut table = Table::Own;
-        if !matches!(found, Found::Route(..))
-            && let Some(fallback) = &self.fallback
-        {
-            let other = fallback.find(request.method(), request.path());
-            if matches!(other, Found::Route(..)) || matches!(found, Found::Nothing) {
-                (found, table) = (other, Table::Fallback);
-            }
-        }
-        match found {
-            Found::Route(id, params) => {
-                request.set_params(params);
-                admission.plan = Plan::Call(table, id);
-                if let Some(route) = self.route(table, id) {
-                    let (max_body, at_head) = (route.max_body, route.at_head);
-                    // A handler that reads content while it arrives can stop reading by itself.
-                    let default = if at_head {
-                        u64::MAX
-                    } else {
-                        admission.max_body
-                    };
-                    admission.max_body = max_body.unwrap_or(default);
-                    admission.at_head = at_head;
-                }
-            }
-            Found::NotAllowed(allow) => {
-                let mut response = Response::plain(StatusCode::METHOD_NOT_ALLOWED);
-                add(&mut response, "Allow", &allow);
-                admission.plan = Plan::Answer(Box::new(response));
-            }
-            Found::Options(allow) => {
-                let mut response = Response::status(204);
-                add(&mut response, "Allow", &allow);
-                admission.plan = Plan::Answer(Box::new(response));
-            }
-            Found::Nothing => {
-                // Files are looked up when the request is served.
-                if let Some(response) = self.slash_redirect(request) {
-                    admission.plan = Plan::Answer(Box::new(response));
-                } else if self.pulls_unrouted() {
-                    admission.plan = Plan::Pull;
-                }
-            }
-        }
-        admission
-    }
-
-    /// Whether a request without a route is handed out.
-    fn pulls_unrouted(&self) -> bool {
-        match self.not_found {
-            NotFoundPolicy::Pull => true,
-            NotFoundPolicy::Answer => false,
-            NotFoundPolicy::Auto => {
-                self.routes.is_empty()
-                    && self.fallback.is_none()
-                    && self.none.is_none()
-                    && !self.has_files
-                    && self.hooks.receive.is_empty()
-            }
-        }
-    }
-
-    /// `/user` is redirected to `/user/` when only the latter is a route (RFC 9110 §15.4.9).
-    fn slash_redirect(&self, request: &Request) -> Option<Response> {
-        let path = request.path();
-        if !self.slash_redirect || path.ends_with('/') {
-            return None;
-        }
-        let with_slash = format!("{path}/");
-        match self.routes.find(request.method(), &with_slash) {
-            Found::Route(..) => {}
-            _ => return None,
-        }
-        // A client would read two slashes at the start as the name of another host.
-        let location = match request.query_string() {
-            _ if path.starts_with("//") => return None,
-            Some(query) => format!("{with_slash}?{query}"),
-            None => with_slash,
-        };
-        Response::redirect_with(&location, 308).ok()
-    }
-
-    fn route(&mut self, table: Table, id: RouteId) -> Option<&mut super::router::Route> {
+    /// The route that [`admit`](Self::admit) found.
+    pub(super) fn route(&mut self, table: Table, id: RouteId) -> Option<&mut Route> {
         match table {
             Table::Own => self.routes.get(id),
             Table::Fallback => self.fallback.as_mut()?.get(id),
@@ -457,10 +334,4 @@ impl Handler {
             Self::Pull => Ok(Ok(())),
         }
     }
-}
-
-/// Adds a field that the server made itself.
-pub(super) fn add(response: &mut Response, name: &str, value: &str) {
-    // If the field is invalid in spite of that, the response is sent without it.
-    let _ = response.set_header(name, value);
 }

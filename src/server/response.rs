@@ -1,17 +1,23 @@
 //! [`Response`]: what a handler sends. Framing, `Date` and `Connection` are added when it is sent. Setters
-//! refuse values that no field may hold.
+//! refuse values that no field may hold. `body` is the source of its content; `built_in` has the responses that the
+//! server makes itself.
+
+mod body;
+mod built_in;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::StatusCode;
 use serde_core::Serialize;
 
 use super::cookies::{InvalidSetCookie, SetCookie};
-use super::files::content_type;
-use super::files::{AssetBody, FileBody, FilePlan, FileReader};
+use super::files::{FileReader, content_type};
 use super::pipe::Pipe;
 use super::redirect::{InvalidRedirect, redirect_location};
 #[cfg(feature = "websocket")]
@@ -19,8 +25,7 @@ use super::websocket::shared::Upgrade;
 use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use crate::proto::FieldLines;
-
-use std::sync::Arc;
+pub(super) use body::Body;
 
 /// One response. The default is `200` without content; content without a `Content-Type` is sent as
 /// `text/html; charset=utf-8`.
@@ -32,22 +37,6 @@ pub struct Response {
     ended: bool,
 }
 
-/// The source of the content.
-pub(super) enum Body {
-    Bytes(Bytes),
-    Gathering(BytesMut),
-    Reader(Exclusive<Box<dyn Read + Send>>, Option<u64>),
-    /// In memory.
-    Asset(AssetBody, Option<u64>),
-    /// A file that the worker has to open.
-    Path(PathBuf),
-    /// A file that the worker reads.
-    File(FileReader, Option<u64>),
-    Pipe(Arc<Pipe>),
-    #[cfg(feature = "websocket")]
-    Upgrade(Box<Upgrade>),
-}
-
 impl Response {
     /// A `200` without content.
     pub fn new() -> Self {
@@ -55,7 +44,7 @@ impl Response {
             status: StatusCode::OK,
             reason: None,
             fields: FieldLines::new(),
-            body: Body::Bytes(Bytes::new()),
+            body: Body::none(),
             ended: false,
         }
     }
@@ -237,13 +226,7 @@ impl Response {
 
     /// Appends to the content. Content that is read or streamed is replaced by bytes.
     pub fn write(&mut self, content: impl AsRef<[u8]>) -> &mut Self {
-        let mut gathering = match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
-            Body::Gathering(gathering) => gathering,
-            Body::Bytes(bytes) => BytesMut::from(bytes),
-            _ => BytesMut::new(),
-        };
-        gathering.extend_from_slice(content.as_ref());
-        self.body = Body::Gathering(gathering);
+        self.body.append(content.as_ref());
         self
     }
 
@@ -298,24 +281,13 @@ impl Response {
 
     /// The length of the content in bytes, if known.
     pub fn content_length(&self) -> Option<u64> {
-        match &self.body {
-            Body::Bytes(bytes) => Some(bytes.len() as u64),
-            Body::Gathering(bytes) => Some(bytes.len() as u64),
-            Body::Reader(_, length) | Body::Asset(_, length) | Body::File(_, length) => *length,
-            Body::Path(_) | Body::Pipe(_) => None,
-            #[cfg(feature = "websocket")]
-            Body::Upgrade(_) => None,
-        }
+        self.body.length()
     }
 
     /// The content, if it is bytes in memory. `None` for a file, a reader or a stream. For hooks that look at
     /// responses, and for tests of handlers.
     pub fn body(&self) -> Option<&[u8]> {
-        match &self.body {
-            Body::Bytes(bytes) => Some(bytes),
-            Body::Gathering(bytes) => Some(bytes),
-            _ => None,
-        }
+        self.body.bytes()
     }
 
     /// Not a response: ends HTTP on the connection.
@@ -328,13 +300,7 @@ impl Response {
 
     #[cfg(feature = "websocket")]
     pub(super) fn take_upgrade(&mut self) -> Option<Upgrade> {
-        match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
-            Body::Upgrade(upgrade) => Some(*upgrade),
-            other => {
-                self.body = other;
-                None
-            }
-        }
+        self.body.take_upgrade()
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -347,13 +313,7 @@ impl Response {
 
     /// The file to open, if the content is one. Takes the content out.
     pub(super) fn take_path(&mut self) -> Option<PathBuf> {
-        match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
-            Body::Path(path) => Some(path),
-            other => {
-                self.body = other;
-                None
-            }
-        }
+        self.body.take_path()
     }
 
     /// Whether the content is a file that has to be opened.
@@ -367,50 +327,7 @@ impl Response {
     }
 
     pub(super) fn into_parts(self) -> (StatusCode, Option<String>, FieldLines, Body) {
-        let body = match self.body {
-            Body::Gathering(bytes) => Body::Bytes(bytes.freeze()),
-            other => other,
-        };
-        (self.status, self.reason, self.fields, body)
-    }
-
-    /// The response that the static files planned.
-    pub(super) fn of_plan(plan: FilePlan) -> Self {
-        let mut response = Self::status(plan.status.as_u16());
-        response.add_all(&plan.headers);
-        response.body = match plan.body {
-            FileBody::Bytes(bytes) => Body::Bytes(bytes),
-            FileBody::Asset(asset) => Body::Asset(asset, plan.length),
-            FileBody::Empty => {
-                if let Some(length) = plan.length.filter(|&length| length > 0) {
-                    // The content that a `GET` would get; this is a response to `HEAD`.
-                    let _ = response.fields.append("Content-Length", length.to_string());
-                }
-                Body::Bytes(Bytes::new())
-            }
-        };
-        response
-    }
-
-    /// Adds fields that are known to be valid.
-    pub(super) fn add_all(&mut self, lines: &HeaderMap) {
-        for (name, value) in lines {
-            let _ = self.fields.add(name.as_str(), value.as_bytes());
-        }
-    }
-
-    /// The library's own plain response to a request that no handler gets.
-    pub(super) fn plain(status: StatusCode) -> Self {
-        let reason = status.canonical_reason().unwrap_or("Error");
-        let text = format!("{} - {reason}\n", status.as_u16());
-        let mut response = Self::text(text);
-        response.status = status;
-        response
-    }
-
-    /// The default response when nothing matches.
-    pub(super) fn not_found() -> Self {
-        Self::content("text/plain", "404 - Not Found.").with_status(404)
+        (self.status, self.reason, self.fields, self.body.complete())
     }
 }
 
@@ -429,11 +346,8 @@ impl fmt::Display for Response {
         for (name, value) in self.fields.iter() {
             writeln!(f, "{name}: {}", String::from_utf8_lossy(value))?;
         }
-        let text = match &self.body {
-            Body::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-            Body::Gathering(bytes) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        };
+        let bytes = self.body.bytes();
+        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
         match (text, self.content_length()) {
             (Some(text), _) => write!(f, "\n{text}"),
             (None, Some(length)) => write!(f, "\n({length} bytes)"),
@@ -451,6 +365,3 @@ impl fmt::Debug for Response {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,6 +20,7 @@
 //! | `sending` | from the buffer of bytes to the socket |
 //! | `websocket` | what follows a `101` |
 //! | `closing` | the end of an exchange, the deadlines, the end of the connection |
+//! | `waiting` | what the connection waits for: its deadline and its socket |
 //! | `inspect` | a connection as the inspector page shows it |
 
 mod closing;
@@ -34,12 +35,12 @@ mod state;
 mod storing;
 #[cfg(test)]
 mod tests;
+mod waiting;
 #[cfg(feature = "websocket")]
 mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 
@@ -383,95 +384,8 @@ impl Connection {
         self.since = now;
     }
 
-    /// The deadline of what the connection waits for.
-    pub(super) fn deadline(&self, app: &App) -> Option<Instant> {
-        let timeouts = &app.timeouts;
-        let after = |time: Option<Duration>| self.since.checked_add(time?);
-        match &self.stage {
-            Stage::Handshaking => after(timeouts.tls_handshake),
-            Stage::Head if self.has_begun() => after(timeouts.head),
-            Stage::Head => after(timeouts.idle),
-            Stage::Collecting(collecting) if collecting.waits_for_disk => {
-                self.reading.deadline(timeouts.respond)
-            }
-            Stage::Collecting(_) => self.reading.deadline(timeouts.stall),
-            Stage::Ready(_) => None,
-            Stage::Waiting(_) => match &self.incoming {
-                // The handler cannot respond before the rest of the request has arrived.
-                Incoming::Streaming(inbox) if inbox.has_room() => {
-                    self.reading.deadline(timeouts.stall)
-                }
-                _ => after(timeouts.respond),
-            },
-            Stage::Storing(_) | Stage::Locating(_) => after(timeouts.respond),
-            Stage::Responding(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
-            // The disk is late. The pace of writing begins anew whenever everything is written.
-            Stage::Responding(Source::File(_)) => self.writing.deadline(timeouts.respond),
-            Stage::Responding(Source::Done) => self.reading.deadline(timeouts.stall),
-            Stage::Responding(Source::Pipe(pipe)) => {
-                self.writing.since.checked_add(pipe.beat()?.every)
-            }
-            #[cfg(feature = "websocket")]
-            Stage::Socket(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
-            #[cfg(feature = "websocket")]
-            Stage::Socket(socket) => socket.due(),
-            Stage::Responding(_) => None,
-            Stage::Lingering => self.since.checked_add(timeouts.linger),
-        }
-    }
-
-    /// Whether part of a request's head has arrived.
-    fn has_begun(&self) -> bool {
-        !self.recv.is_empty()
-    }
-
-    /// Whether it has had a turn and has nothing under way: then it may be closed if its socket holds nothing.
-    pub(super) fn is_idle(&self) -> bool {
-        matches!(self.stage, Stage::Head) && self.recv.is_empty() && !self.queued
-    }
-
-    /// When it became idle, if it is idle.
-    pub(super) fn idle_since(&self) -> Instant {
-        self.since
-    }
-
-    /// Whether the socket holds bytes that have not been read yet. This calls the system.
-    pub(super) fn has_input(&self, reactor: &mut Reactor) -> bool {
-        self.link.is_readable(reactor) || self.link.socket().has_input()
-    }
-
     /// The client's address. An IPv4 address in IPv6 form becomes an IPv4 address.
     pub(super) fn ip(&self) -> IpAddr {
         self.client.peer_addr().ip().to_canonical()
-    }
-
-    /// Whether something is arriving, so that busy polling may pay.
-    pub(super) fn is_receiving(&self) -> bool {
-        match &self.stage {
-            Stage::Handshaking | Stage::Collecting(_) | Stage::Storing(_) | Stage::Locating(_) => {
-                true
-            }
-            // The worker reads.
-            Stage::Responding(Source::File(_)) if !self.is_sending() => true,
-            Stage::Waiting(_) | Stage::Responding(_) => {
-                matches!(self.incoming, Incoming::Streaming(_))
-            }
-            #[cfg(feature = "websocket")]
-            Stage::Socket(_) => false,
-            Stage::Head | Stage::Ready(_) | Stage::Lingering => false,
-        }
-    }
-
-    /// Whether the socket's readiness means that there is something to do.
-    pub(super) fn is_ready(&self, reactor: &mut Reactor) -> bool {
-        // TLS may have more to write than the bytes that wait here.
-        let may_write = !matches!(
-            self.stage,
-            Stage::Head | Stage::Waiting(_) | Stage::Storing(_) | Stage::Locating(_)
-        );
-        let may_read =
-            !matches!(&self.stage, Stage::Collecting(collecting) if collecting.waits_for_disk);
-        may_read && self.link.is_readable(reactor)
-            || may_write && self.link.socket().is_writable(reactor)
     }
 }

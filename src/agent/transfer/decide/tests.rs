@@ -10,6 +10,7 @@ use crate::agent::request::Request;
 use crate::agent::transfer::state::{Collected, PartialResponse, ResponseState};
 use crate::agent::transfer::{Standby, state::State};
 use crate::agent::{id::RequestId, pool::ConnectionKey};
+use crate::error::{NetworkFault, PeerMisbehaved};
 use crate::proto::FieldLines;
 use crate::semantics::retry::RetryPolicy;
 
