@@ -66,6 +66,7 @@
 //! | `manifest`, `paths`, `digest` | the manifest and its rules |
 //! | `folder_manifest` | writes the manifest of a folder |
 //! | `patch`, `progress` | the stages and the numbers |
+//! | `options`, `report` | what a patch is told before it begins, and what it did |
 //! | `folder` | the folders and the generation file |
 //! | `check`, `hasher`, `space` | the comparison with the disk |
 //! | `missing`, `fetch`, `repair` | what is missing; downloads and repairs |
@@ -80,12 +81,14 @@ mod hasher;
 mod install;
 mod manifest;
 mod missing;
+mod options;
 mod paths;
 // The module holds the type after which it is named.
 #[allow(clippy::module_inception)]
 mod patch;
 mod progress;
 mod repair;
+mod report;
 mod space;
 
 #[cfg(test)]
@@ -95,5 +98,6 @@ mod tests;
 pub use folder::current_folder;
 pub use folder_manifest::manifest_of;
 pub use manifest::{BlockHashes, Manifest, ManifestFile, ManifestLimits};
-pub use patch::{Patch, PatchReport};
+pub use patch::Patch;
 pub use progress::{PatchPhase, PatchProgress};
+pub use report::PatchReport;

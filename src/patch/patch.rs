@@ -13,6 +13,7 @@ use super::folder::{broken, failed};
 use super::install::{InstallWork, Installed};
 use super::manifest::{Manifest, ManifestLimits};
 use super::progress::{PatchPhase, PatchProgress, RateMeter};
+use super::report::PatchReport;
 use crate::agent::{Agent, Event, Request, RequestHandle, RequestOptions};
 use crate::error::{Error, Misuse, PatchFault};
 use crate::semantics::retry::RetryPolicy;
@@ -28,13 +29,13 @@ use crate::transport::disk::DiskJob;
 pub struct Patch {
     root: PathBuf,
     source: Source,
-    base_url: Option<String>,
-    limits: ManifestLimits,
-    shipped: Option<PathBuf>,
-    remove_others: bool,
-    connections: usize,
-    rate_limit: Option<u64>,
-    options: RequestOptions,
+    pub(super) base_url: Option<String>,
+    pub(super) limits: ManifestLimits,
+    pub(super) shipped: Option<PathBuf>,
+    pub(super) remove_others: bool,
+    pub(super) connections: usize,
+    pub(super) rate_limit: Option<u64>,
+    pub(super) options: RequestOptions,
     is_paused: bool,
     stage: Stage,
     counters: Arc<Counters>,
@@ -56,28 +57,6 @@ enum Stage {
     Fetch(Box<Fetching>),
     Install(DiskJob<InstallWork>, Box<Fetching>),
     Over,
-}
-
-/// What a finished patch did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PatchReport {
-    /// The folder of the visible files.
-    pub folder: PathBuf,
-    /// The number of the visible set; each new set has a higher one.
-    pub generation: u64,
-    /// Whether a new set became visible. `false`: everything was up to date.
-    pub is_new: bool,
-    /// The files of the manifest.
-    pub files: usize,
-    /// Files that were downloaded whole.
-    pub downloaded: usize,
-    /// Files of which only damaged or changed blocks were downloaded.
-    pub repaired: usize,
-    /// Files of the set before that were removed, with [`Patch::remove_others`].
-    pub removed: usize,
-    /// Bytes of content that came over the network.
-    pub received: u64,
 }
 
 impl Patch {
@@ -116,52 +95,6 @@ impl Patch {
             meter: RateMeter::default(),
             result: None,
         }
-    }
-
-    /// Sets the absolute URL below which the files are. Default: the folder of the manifest's URL.
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
-        self
-    }
-
-    /// Sets how many files are fetched at once, at least 1. The agent's
-    /// [pool](crate::agent::PoolLimits) may allow fewer. Default 4.
-    pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections.max(1);
-        self
-    }
-
-    /// Limits the bytes per second of all files together. `None` and 0 mean no limit, which is the default.
-    pub fn rate_limit(mut self, bytes_per_second: Option<u64>) -> Self {
-        self.rate_limit = bytes_per_second;
-        self
-    }
-
-    /// Whether the new set leaves out files of the set before that the manifest does not have. Otherwise they
-    /// are taken over. Files outside of the set, also elsewhere in the root, are never removed. Default `false`.
-    pub fn remove_others(mut self, remove: bool) -> Self {
-        self.remove_others = remove;
-        self
-    }
-
-    /// A folder with files that came with the game. Those that the manifest asks for are linked or copied
-    /// instead of downloaded. The folder itself is never changed. Default: none.
-    pub fn shipped(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.shipped = Some(folder.into());
-        self
-    }
-
-    /// Sets how much the manifest may ask for.
-    pub fn limits(mut self, limits: ManifestLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets options of each request, such as credentials or another retry policy. Default:
-    /// [`RetryPolicy::standard`](crate::RetryPolicy::standard).
-    pub fn request_options(mut self, options: RequestOptions) -> Self {
-        self.options = options;
-        self
     }
 
     /// Goes on as far as possible without waiting, and returns what the patch is doing. Call it once a frame,

@@ -4,15 +4,19 @@
 //! from the contents of a file.
 //!
 //! * `policy`: one stored response, and the rules that apply to it.
+//! * `directives`: the field `Cache-Control`.
+//! * `library_view`: requests and responses as the crate `http-cache-semantics` gets them.
 //! * `stored`: a stored response with its URL.
 //! * `store`: all stored responses, by URL and by last use.
 //! * `file`: the cache as bytes.
 //!
 //! The cache stores only complete responses to `GET`. The crate `http-cache-semantics` decides
-//! freshness. It gets the fields in one spelling. Its own rewriting of response fields is not used,
+//! freshness. It gets the fields in one spelling (`library_view`). Its own rewriting of response fields is not used,
 //! because it keeps only one field line per name.
 
+mod directives;
 mod file;
+mod library_view;
 mod policy;
 mod store;
 mod stored;

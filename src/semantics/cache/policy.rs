@@ -4,16 +4,17 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    DATE, ETAG, EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA,
-    TRANSFER_ENCODING, VARY,
+    AGE, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA, TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy, RequestLike, ResponseLike};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 
+use super::directives::{delta_seconds, directive, directive_of};
+use super::library_view::{Seen, SeenResponse, clamp, combined, normal, parse_date};
 use super::{CacheRequest, CachedResponse};
 use crate::proto::FieldLines;
-use crate::semantics::conditional::{ETag, http_date, parse_http_date};
+use crate::semantics::conditional::{ETag, parse_http_date};
 
 /// One stored response.
 pub(super) struct Entry {
@@ -225,66 +226,6 @@ const KEPT: [HeaderName; 4] = [
     TRANSFER_ENCODING,
 ];
 
-/// The argument of a `Cache-Control` directive of a request: empty when it has no argument, `None` when the
-/// directive is absent.
-pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
-    directive_of(&cache_control(headers), name)
-}
-
-/// The same of a response.
-fn directive_of(fields: &FieldLines, name: &str) -> Option<String> {
-    let found = directives(fields).find(|(found, _)| found == name);
-    found.map(|(_, argument)| argument.unwrap_or_default())
-}
-
-/// The directives of `Cache-Control`: the names in lower case, the arguments without quotes. A comma inside of quotes
-/// does not separate directives (RFC 9110 §5.6.1).
-fn directives(fields: &FieldLines) -> impl Iterator<Item = (String, Option<String>)> {
-    fields.list(CACHE_CONTROL.as_str()).map(|item| {
-        let item = String::from_utf8_lossy(item);
-        let (name, argument) = match item.split_once('=') {
-            Some((name, argument)) => (name, Some(argument)),
-            None => (&*item, None),
-        };
-        let argument = argument.map(|it| it.trim().trim_matches('"').to_owned());
-        (name.trim().to_ascii_lowercase(), argument)
-    })
-}
-
-/// The `Cache-Control` lines alone.
-fn cache_control(headers: &HeaderMap) -> FieldLines {
-    let mut fields = FieldLines::new();
-    for value in headers.get_all(CACHE_CONTROL) {
-        // It was a valid field before.
-        let _ = fields.append(CACHE_CONTROL.as_str(), value);
-    }
-    fields
-}
-
-/// The directives in the spelling that the library understands, which splits at commas inside of quotes and ignores
-/// the whole field if one byte is not ASCII. An argument that is not a number has no meaning here; `x` stands for it.
-fn plain_directives(headers: &HeaderMap) -> String {
-    let fields = cache_control(headers);
-    let known =
-        directives(&fields).filter(|(name, _)| HeaderName::from_bytes(name.as_bytes()).is_ok());
-    let plain = known.map(
-        |(name, argument)| match argument.map(|it| delta_seconds(&it)) {
-            None => name,
-            Some(Some(seconds)) => format!("{name}={}", seconds.as_secs()),
-            Some(None) => format!("{name}=x"),
-        },
-    );
-    plain.collect::<Vec<_>>().join(", ")
-}
-
-/// A number of seconds. What is too large for a cache means the longest time that every cache understands (RFC 9111
-/// §1.2.2).
-fn delta_seconds(text: &str) -> Option<Duration> {
-    const LONGEST: u64 = 1 << 31;
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Duration::from_secs(text.parse().map_or(LONGEST, |it: u64| it.min(LONGEST))))
-}
-
 /// RFC 9111 §4.2.3: `corrected_initial_age`.
 fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime) -> Duration {
     let since = |time| received.duration_since(time).unwrap_or_default();
@@ -296,28 +237,6 @@ fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime)
         .unwrap_or_default();
     date.map_or(Duration::ZERO, since)
         .max(stated.saturating_add(since(requested)))
-}
-
-/// A date in any letter case (§4.2), as in `SUN, 06 nov 1994 08:49:37 gmt`.
-fn parse_date(value: &[u8]) -> Option<SystemTime> {
-    let mut usual = String::with_capacity(value.len());
-    for letter in str::from_utf8(value).ok()?.chars() {
-        let is_in_word = usual.ends_with(|before: char| before.is_ascii_alphabetic());
-        usual.push(if is_in_word {
-            letter.to_ascii_lowercase()
-        } else {
-            letter.to_ascii_uppercase()
-        });
-    }
-    parse_http_date(usual.replace("Gmt", "GMT").as_bytes())
-}
-
-/// Whether the library can print this time: it would panic outside the years 1900 to 9999.
-fn clamp(time: SystemTime) -> SystemTime {
-    let last = UNIX_EPOCH
-        .checked_add(Duration::from_secs(253_402_300_799))
-        .unwrap_or(UNIX_EPOCH);
-    time.clamp(UNIX_EPOCH, last)
 }
 
 /// The request fields that the response's `Vary` names, and the user: an agent may serve several users, and
@@ -359,104 +278,4 @@ fn stripped(mut response: CachedResponse) -> CachedResponse {
         response.fields.remove(name);
     }
     response
-}
-
-/// Joins all field lines of a name into one, and leaves out `Host`, which is part of the URL. The
-/// library reads only first field lines, and only plain directives.
-fn combined(headers: &HeaderMap) -> HeaderMap {
-    let mut combined = HeaderMap::with_capacity(headers.keys_len());
-    for name in headers.keys().filter(|name| *name != HOST) {
-        let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|v| v.as_bytes()).collect();
-        let value = if name == CACHE_CONTROL {
-            plain_directives(headers).into_bytes()
-        } else {
-            lines.join(&b", "[..])
-        };
-        if let Ok(value) = HeaderValue::from_bytes(&value) {
-            combined.insert(name, value);
-        }
-    }
-    combined
-}
-
-/// How long a response is fresh at most whose server does not say how long: a tenth of the time since its
-/// modification (§4.2.2), as far as that means anything. Files without a time often have one of 1970 or 1980.
-const LONGEST_GUESS: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The fields of a response in the spelling that the library understands: dates in the preferred
-/// format, and no `Age`, because [`Entry::born`] already includes it. A response without `Date` has the
-/// time at which it was received (RFC 9110 §6.6.1), and every response varies by the user.
-fn normal(fields: &FieldLines, received: SystemTime) -> HeaderMap {
-    let mut complete = FieldLines::new();
-    // These are valid, and so is what arrived.
-    let _ = complete.append("Vary", "authorization");
-    if !fields.contains("date")
-        && let Some(date) = http_date(clamp(received))
-    {
-        let _ = complete.append("Date", date);
-    }
-    for (name, value) in fields.iter() {
-        let _ = complete.append(name, value);
-    }
-    let mut normal = combined(&complete.to_header_map());
-    normal.remove(AGE);
-    let mut made = received;
-    for name in [DATE, EXPIRES, LAST_MODIFIED] {
-        let value = normal.get(&name);
-        let mut date = value.and_then(|value| parse_date(value.as_bytes()));
-        if name == DATE {
-            made = date.unwrap_or(received);
-        } else if name == LAST_MODIFIED {
-            let earliest = made.checked_sub(10 * LONGEST_GUESS).unwrap_or(UNIX_EPOCH);
-            date = date.map(|modified| modified.max(earliest));
-        }
-        let date = date.and_then(http_date);
-        match date.map(HeaderValue::try_from) {
-            Some(Ok(date)) => {
-                normal.insert(name, date);
-            }
-            // An `Expires` that is not an HTTP date means a time in the past (§5.3). The library
-            // would accept some of these as dates.
-            _ if name == EXPIRES && normal.contains_key(EXPIRES) => {
-                normal.insert(name, HeaderValue::from_static("0"));
-            }
-            _ => {
-                normal.remove(name);
-            }
-        }
-    }
-    normal
-}
-
-/// A `GET` with these fields. The caller has already checked that the URL matches.
-struct Seen(HeaderMap);
-
-impl RequestLike for Seen {
-    fn uri(&self) -> Uri {
-        Uri::default()
-    }
-
-    fn is_same_uri(&self, _: &Uri) -> bool {
-        true
-    }
-
-    fn method(&self) -> &Method {
-        &Method::GET
-    }
-
-    fn headers(&self) -> &HeaderMap {
-        &self.0
-    }
-}
-
-struct SeenResponse(StatusCode, HeaderMap);
-
-impl ResponseLike for SeenResponse {
-    fn status(&self) -> StatusCode {
-        self.0
-    }
-
-    fn headers(&self) -> &HeaderMap {
-        &self.1
-    }
 }

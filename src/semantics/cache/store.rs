@@ -10,7 +10,8 @@ use http::header::{CONTENT_LOCATION, LOCATION, RANGE};
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::policy::{Entry, Suits, directive};
+use super::directives::directive;
+use super::policy::{Entry, Suits};
 use super::stored::StoredResponse;
 use super::{CacheRequest, CachedResponse, Lookup, Stale, file};
 use crate::error::CacheFileFault;

@@ -66,12 +66,17 @@
 
 #[cfg(target_family = "wasm")]
 mod browser;
+// A browser has no part files of its own to claim or to give up.
+#[cfg_attr(target_family = "wasm", allow(dead_code))]
+mod claims;
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod commands;
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod digest;
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod download;
+#[cfg_attr(target_family = "wasm", allow(dead_code))]
+mod full_disk;
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod identity;
 #[cfg(any(feature = "outbox", feature = "patch"))]

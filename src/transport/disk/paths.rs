@@ -7,10 +7,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{self, Path, PathBuf};
 
+use super::claims::Claim;
 use super::identity::{has_other_names, is_at, is_private, make_private};
 use super::replace::replace;
 use super::sidecar::{self, Sidecar};
-use super::worker::{Claim, Shared};
+use super::worker::Shared;
 use crate::error::{DiskFault, DiskStep};
 
 /// How many times another process may take a name before it counts as in use.

@@ -1,16 +1,16 @@
 //! The worker thread that does all work on files, and its queue. Files take turns, so that a large one does not
 //! delay small ones. Nothing is locked during work on the disk.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use super::claims::Claims;
 use super::read_memory::ReadMemory;
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     work: Condvar,
     quiet: Condvar,
-    wake: Option<Wake>,
+    pub(super) wake: Option<Wake>,
     clock: Clock,
     /// How old unsynced bytes of a download may become. `None`: any age.
     pub(super) checkpoint_after: Option<Duration>,
@@ -319,66 +319,6 @@ impl Shared {
         work().map_err(|error| DiskFault::io(step, &error))
     }
 
-    /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one is
-    /// being written, that one is given up, and the step is tried again. `work` gets `true` from the second attempt on.
-    pub(super) fn step_with_room<T>(
-        &self,
-        step: DiskStep,
-        size: u64,
-        mut work: impl FnMut(bool) -> io::Result<T>,
-    ) -> Result<T, DiskFault> {
-        let mut is_again = false;
-        loop {
-            match self.step(step, || work(is_again)) {
-                Err(fault) if fault.is_storage_full() && self.make_room(size, fault) => {
-                    is_again = true;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    /// Gives up the largest part file, if it is larger than `size`. Returns whether there was one.
-    fn make_room(&self, size: u64, fault: DiskFault) -> bool {
-        let larger = self
-            .holders()
-            .filter(|(space, _)| space.held > 0 && space.in_the_end > size);
-        let Some((_, holder)) = larger.max_by_key(|(space, _)| space.in_the_end) else {
-            return false;
-        };
-        holder.give_up(fault, self);
-        if let Some(wake) = &self.wake {
-            // A waker that panics must not end this thread.
-            let _ = catch_unwind(AssertUnwindSafe(|| wake()));
-        }
-        true
-    }
-
-    /// The part files that are being written, except the one whose turn it is.
-    fn holders(&self) -> impl Iterator<Item = (Space, Arc<dyn Holder>)> {
-        let holders: Vec<_> = {
-            let mut holders = lock(&self.holders);
-            holders.retain(|holder| holder.strong_count() > 0);
-            holders.iter().filter_map(Weak::upgrade).collect()
-        };
-        holders
-            .into_iter()
-            .filter_map(|holder| Some((holder.space()?, holder)))
-    }
-
-    /// Fails when a test says that the disk is full.
-    #[cfg(test)]
-    pub(super) fn check_capacity(&self, bytes: u64) -> io::Result<()> {
-        let Some(capacity) = *lock(&self.capacity) else {
-            return Ok(());
-        };
-        let others: u64 = self.holders().map(|(space, _)| space.held).sum();
-        if others + bytes > capacity {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
@@ -460,34 +400,6 @@ impl State {
 
     fn is_idle(&self) -> bool {
         self.ready.is_empty() && !self.working
-    }
-}
-
-/// The targets that are being written, by their canonical paths.
-#[derive(Clone, Default)]
-pub(super) struct Claims(Arc<Mutex<HashSet<PathBuf>>>);
-
-/// One target, claimed until this is dropped.
-pub(super) struct Claim {
-    claims: Claims,
-    target: PathBuf,
-}
-
-impl Claims {
-    pub(super) fn claim(&self, target: PathBuf) -> Result<Claim, DiskFault> {
-        if !lock(&self.0).insert(target.clone()) {
-            return Err(DiskFault::AlreadyInUse);
-        }
-        Ok(Claim {
-            claims: self.clone(),
-            target,
-        })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        lock(&self.claims.0).remove(&self.target);
     }
 }
 
