@@ -24,6 +24,7 @@ mod events;
     feature = "websocket"
 ))]
 pub mod guide;
+mod job;
 mod jobs;
 mod mailbox;
 mod plugin;
@@ -57,7 +58,8 @@ pub use components::rate_limit::HttpRateLimit;
 #[cfg(feature = "websocket")]
 pub use components::reconnect::HttpReconnect;
 pub use components::repeat::HttpRepeat;
-pub use components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
+pub use components::request::HttpRequest;
+pub use components::request_end::{DespawnOnFinish, KeepRequest};
 pub use components::retry::HttpRetry;
 #[cfg(feature = "server")]
 pub use components::server::{HttpServer, HttpServing, ServedBy, Serving};

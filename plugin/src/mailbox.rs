@@ -6,7 +6,7 @@ use std::time::Duration;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::world::World;
 
-use crate::jobs::Serial;
+use crate::job::Serial;
 
 /// A list of deliveries that any thread may append to. Clones share the list.
 #[derive(Clone, Default)]

@@ -26,7 +26,8 @@ pub use crate::components::rate_limit::HttpRateLimit;
 #[cfg(feature = "websocket")]
 pub use crate::components::reconnect::HttpReconnect;
 pub use crate::components::repeat::HttpRepeat;
-pub use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
+pub use crate::components::request::HttpRequest;
+pub use crate::components::request_end::{DespawnOnFinish, KeepRequest};
 pub use crate::components::retry::HttpRetry;
 #[cfg(feature = "server")]
 pub use crate::components::server::{HttpServer, HttpServing, ServedBy, Serving};

@@ -12,7 +12,8 @@ use crate::components::rate_limit::HttpRateLimit;
 #[cfg(feature = "websocket")]
 use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
-use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
+use crate::components::request::HttpRequest;
+use crate::components::request_end::{DespawnOnFinish, KeepRequest};
 use crate::components::retry::HttpRetry;
 use crate::components::stream::HttpStream;
 use crate::components::upload::HttpUpload;

@@ -7,7 +7,8 @@ use bevy_ecs::system::{Commands, Res, SystemParam};
 
 use crate::commands::request::RequestCommands;
 use crate::components::download::HttpDownload;
-use crate::components::request::{DespawnOnFinish, HttpRequest};
+use crate::components::request::HttpRequest;
+use crate::components::request_end::DespawnOnFinish;
 use crate::components::stream::HttpStream;
 use crate::events::request::CancelHttp;
 use crate::resources::agent::HttpAgent;

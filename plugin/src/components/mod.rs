@@ -20,6 +20,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod reconnect;
 pub(crate) mod repeat;
 pub(crate) mod request;
+pub(crate) mod request_end;
 pub(crate) mod retry;
 #[cfg(feature = "server")]
 pub(crate) mod server;

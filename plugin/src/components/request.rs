@@ -1,7 +1,9 @@
 //! [`HttpRequest`]: a request as a component, and the hooks that tie its life to that of its entity.
 //!
-//! The component is plain data, so that scenes can save it and inspectors can show it. `build` makes the
+//! The component is plain data, so that scenes can save it and inspectors can show it. `agent_request` makes the
 //! agent's request of it, each time it is sent.
+
+mod agent_request;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -16,7 +18,6 @@ use bevy_ecs::reflect::ReflectComponent;
 use bevy_ecs::world::DeferredWorld;
 #[cfg(feature = "reflect")]
 use bevy_reflect::prelude::ReflectDefault;
-use httpoll::agent::CacheMode;
 use httpoll::{Bytes, Request, Timeouts};
 use serde_core::Serialize;
 
@@ -30,7 +31,7 @@ use crate::resources::agent::HttpAgent;
 ///
 /// Its end triggers [`HttpResponse`](crate::HttpResponse) or [`HttpError`](crate::HttpError) at this
 /// entity. Then the plugin removes the request's components, or despawns the entity if it has
-/// [`DespawnOnFinish`] or nothing but a request; [`KeepRequest`] and [`HttpRepeat`](crate::HttpRepeat)
+/// [`DespawnOnFinish`](crate::DespawnOnFinish) or nothing but a request; [`KeepRequest`](crate::KeepRequest) and [`HttpRepeat`](crate::HttpRepeat)
 /// prevent both. Despawning the entity, or removing or replacing this component, cancels the request: the
 /// socket closes at once and no further event is triggered. Replacing it sends the new request.
 ///
@@ -92,30 +93,6 @@ type Secrets = Vec<(String, Vec<u8>)>;
 
 /// Functions that change the agent's request, in order.
 type Steps = Vec<Arc<dyn Fn(Request) -> Request + Send + Sync>>;
-
-/// Despawns the entity, with its children, when its [`HttpRequest`] has finished. The methods of
-/// [`Http`](crate::Http) insert it on the entities that they spawn.
-///
-/// Without it the end of a request only removes the request's own components. An entity that has no other
-/// components is despawned in any case.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "reflect",
-    derive(bevy_reflect::Reflect),
-    reflect(Component, Default, Clone, Debug),
-    type_path = "bevy_httpoll"
-)]
-pub struct DespawnOnFinish;
-
-/// Keeps the entity of a finished [`HttpRequest`], with the request on it.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "reflect",
-    derive(bevy_reflect::Reflect),
-    reflect(Component, Default, Clone, Debug),
-    type_path = "bevy_httpoll"
-)]
-pub struct KeepRequest;
 
 impl HttpRequest {
     /// A request with this method. `url` is absolute, or relative to
@@ -322,54 +299,6 @@ impl HttpRequest {
     /// The URL as it was given to the constructor.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// Whether the server may get it twice without harm (RFC 9110 §9.2.2), or recognises the repetition.
-    pub(crate) fn is_idempotent(&self) -> bool {
-        const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"];
-        METHODS.contains(&self.method.as_str())
-            || self
-                .headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY))
-    }
-
-    /// Makes the agent's request. `is_streamed` means that the content is not collected in memory, so the
-    /// plugin's limit for that does not apply.
-    pub(crate) fn build(&self, is_streamed: bool) -> Request {
-        let mut request = Request::with_method_name(&self.method, self.url.as_str());
-        for (name, value) in &self.query {
-            request = request.query(name.as_str(), value);
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        for (name, value) in &self.secrets {
-            request = request.secret_header(name, value);
-        }
-        for content in &self.content {
-            request = content.apply(request);
-        }
-        if let Some(limit) = self.timeout {
-            request = request.total_timeout(limit);
-        }
-        if let Some(timeouts) = &self.timeouts {
-            request = request.timeouts(timeouts.clone().into());
-        }
-        match self.max_body {
-            Some(bytes) => request = request.max_body(bytes),
-            None if is_streamed => request = request.max_body(0),
-            None => {}
-        }
-        if self.error_for_status {
-            request = request.error_for_status(true);
-        }
-        if self.stale_if_error {
-            request = request.cache_mode(CacheMode::StaleIfError);
-        }
-        self.steps
-            .iter()
-            .fold(request, |request, step| step(request))
     }
 }
 

@@ -215,7 +215,7 @@ impl HttpAgent {
         request: Entity,
         message: httpoll::websocket::WebSocketMessage,
     ) -> Result<(), Error> {
-        use crate::jobs::Stage;
+        use crate::job::Stage;
         use httpoll::error::WebSocketFault;
         use httpoll::websocket::{WebSocketMessage, close_code};
         let not_open = || httpoll::ErrorKind::WebSocket(WebSocketFault::NotOpen).into();

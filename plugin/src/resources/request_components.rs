@@ -21,7 +21,8 @@ use crate::components::rate_limit::HttpRateLimit;
 #[cfg(feature = "websocket")]
 use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
-use crate::components::request::{DespawnOnFinish, HttpRequest};
+use crate::components::request::HttpRequest;
+use crate::components::request_end::DespawnOnFinish;
 use crate::components::retry::HttpRetry;
 use crate::components::stream::HttpStream;
 use crate::components::upload::HttpUpload;

@@ -19,9 +19,10 @@ use crate::components::phase::HttpPhase;
 #[cfg(feature = "websocket")]
 use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
-use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
+use crate::components::request::HttpRequest;
+use crate::components::request_end::{DespawnOnFinish, KeepRequest};
 use crate::events::request::{HttpError, HttpPhaseChanged};
-use crate::jobs::{Job, Serial, Stage};
+use crate::job::{Job, Serial, Stage};
 use crate::resources::agent::HttpAgent;
 use crate::resources::config::PluginConfig;
 use crate::resources::request_components::RequestComponents;

@@ -25,7 +25,7 @@ use crate::events::request::{
 };
 #[cfg(feature = "websocket")]
 use crate::events::request::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
-use crate::jobs::{Job, Stage};
+use crate::job::{Job, Stage};
 use crate::resources::agent::HttpAgent;
 #[cfg(feature = "assets")]
 use crate::resources::asset_loads::HttpAssetLoads;

@@ -25,7 +25,8 @@ use crate::components::request::HttpRequest;
 use crate::components::retry::HttpRetry;
 use crate::components::stream::HttpStream;
 use crate::components::upload::HttpUpload;
-use crate::jobs::{Round, Serial};
+use crate::job::Serial;
+use crate::jobs::Round;
 use crate::resources::agent::HttpAgent;
 use crate::systems::deliver::{Outbox, finish};
 
