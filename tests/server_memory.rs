@@ -27,8 +27,10 @@ const CONNECTION_BYTES: u64 = 8 * 1024 * 1024;
 /// How many bytes an attacker sends at most, if the server takes them.
 const FLOOD: usize = 48 * 1024 * 1024;
 
-/// How long a server may take no bytes before the attacker gives up.
+/// How long a server may take no bytes before the attacker gives up, if it also looked this often meanwhile. A server whose
+/// thread the system runs late is not stuck.
 const STUCK: Duration = Duration::from_millis(700);
+const STUCK_WAITS: usize = 50;
 
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
@@ -171,8 +173,9 @@ fn server(tls: Option<ServerTlsOptions>, topics: &[Topic; 2]) -> Server {
     server
 }
 
-/// Sends the attack without reading. Returns how many bytes the server took.
-fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack) -> usize {
+/// Sends the attack without reading. `waits` counts how often the server has looked for work. Returns how many bytes the
+/// server took.
+fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack, waits: &AtomicUsize) -> usize {
     stream.write_all(attack.opening.as_bytes()).unwrap();
     if attack.reads_head {
         let (mut head, mut byte) = (Vec::new(), [0]);
@@ -188,14 +191,15 @@ fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack) -> usize {
     stream.write_all(attack.start).unwrap();
     let flood = (attack.flood)();
     let (mut sent, mut at) = (0, 0);
-    let mut moved = Instant::now();
-    while sent < FLOOD && moved.elapsed() < STUCK {
+    let looked = || waits.load(Ordering::SeqCst);
+    let mut moved = (Instant::now(), looked());
+    while sent < FLOOD && (moved.0.elapsed() < STUCK || looked() - moved.1 < STUCK_WAITS) {
         match stream.write(&flood[at..]) {
             Ok(0) => break,
             Ok(count) => {
                 sent += count;
                 at = (at + count) % flood.len();
-                moved = Instant::now();
+                moved = (Instant::now(), looked());
             }
             Err(error) if is_timeout(&error) => {}
             Err(_) => break,
@@ -225,14 +229,17 @@ fn measure_attacks<S: Stream + 'static>(
         let name = attack.name;
         let sent = Arc::new(AtomicUsize::new(0));
         let total = Arc::clone(&sent);
+        let waits = Arc::new(AtomicUsize::new(0));
+        let looked = Arc::clone(&waits);
         let tcp = TcpStream::connect(address).unwrap();
         let stream = wrap(tcp.try_clone().unwrap());
         let client = thread::spawn(move || {
-            total.store(run(stream, &tcp, &attack), Ordering::SeqCst);
+            total.store(run(stream, &tcp, &attack, &looked), Ordering::SeqCst);
         });
         let held = measure(|| {
             while !client.is_finished() {
                 server.wait(Some(Duration::from_millis(1))).unwrap();
+                waits.fetch_add(1, Ordering::SeqCst);
                 for (topic, (count, bytes)) in topics.iter().zip([(100, 1000), (5000, 1)]) {
                     if topic.subscribers() > 0 {
                         for _ in 0..count {

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use httpoll::event_stream::ServerSentEvent;
 use httpoll::server::guard::Guard;
@@ -27,6 +27,10 @@ const NOTICED: usize = 6_000_000;
 
 /// How often the server waits 5 ms for the kernel after each piece.
 const WAITS: usize = 10;
+
+/// After this many waits of 5 ms in which the server sent nothing, the kernel's buffers are full. Waits are counted, not
+/// time: a thread that the system runs late has not looked as often.
+const QUIET_WAITS: usize = 40;
 
 fn builder() -> ServerBuilder {
     Server::builder().guard(Guard::open())
@@ -48,19 +52,18 @@ fn server(builder: ServerBuilder, topic: &Topic) -> Server {
     server
 }
 
-/// Polls until nothing more is sent for a while. Returns how many bytes were sent in all.
+/// Polls until nothing more is sent. Returns how many bytes were sent in all.
 fn fill(server: &mut Server, topic: &Topic) -> u64 {
-    let (mut sent, mut since) = (0, Instant::now());
-    while since.elapsed() < Duration::from_millis(400) {
+    let (mut sent, mut quiet) = (0, 0);
+    while quiet < QUIET_WAITS {
         server.wait(Some(Duration::from_millis(5))).unwrap();
         for _ in 0..50 {
             let event = ServerSentEvent::new("e".repeat(1000));
             topic.publish(event).unwrap();
         }
         let now = server.metrics().bytes_sent;
-        if now > sent {
-            (sent, since) = (now, Instant::now());
-        }
+        quiet = if now > sent { 0 } else { quiet + 1 };
+        sent = now;
     }
     sent
 }

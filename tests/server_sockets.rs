@@ -158,14 +158,22 @@ fn an_idle_poll_allocates_nothing_however_many_connections_there_are() {
     // Windows reports late that the sockets can be written to.
     let quiet = Some(std::time::Duration::from_millis(100));
     while server.wait(quiet).unwrap().changed {}
-    let allocated = allocations_of(|| {
-        for _ in 0..100 {
-            let polled = server.poll().unwrap();
-            assert!(!polled.changed);
-            assert!(matches!(polled.next, PollAt::At(_)));
+    let mut allocated = None;
+    // If the system reports something even later, the polls were not idle: measure again.
+    for _ in 0..100 {
+        let mut was_idle = true;
+        let count = allocations_of(|| {
+            for _ in 0..100 {
+                let polled = server.poll().unwrap();
+                was_idle &= !polled.changed && matches!(polled.next, PollAt::At(_));
+            }
+        });
+        if was_idle {
+            allocated = Some(count);
+            break;
         }
-    });
-    assert_eq!(allocated, 0);
+    }
+    assert_eq!(allocated, Some(0));
     drop(clients);
 }
 
