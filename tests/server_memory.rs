@@ -5,6 +5,8 @@
 #![cfg(all(feature = "server", feature = "tls", feature = "websocket"))]
 #![allow(clippy::unwrap_used)]
 
+mod blocking_tls;
+
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -13,13 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
+use blocking_tls::BlockingTls;
 use httpoll::event_stream::ServerSentEvent;
 use httpoll::server::guard::Guard;
 use httpoll::server::topic::{SlowConsumerPolicy, Topic};
 use httpoll::server::websocket::{Options, WebSocket};
 use httpoll::server::{Request, Response, Server, ServerTlsOptions};
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use rustls::pki_types::ServerName;
 
 /// The documented maximum with the default limits.
 const CONNECTION_BYTES: u64 = 8 * 1024 * 1024;
@@ -271,36 +272,10 @@ fn one_client_cannot_make_the_server_hold_more_than_documented() {
 
 #[test]
 fn one_client_cannot_make_the_server_hold_more_than_documented_over_tls() {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(issuer.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let config = Arc::new(config);
+    let tls = BlockingTls::new();
     measure_attacks(
         "TLS",
-        || {
-            let options = ServerTlsOptions::builder()
-                .certificate_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
-                .build()
-                .unwrap();
-            Some(options)
-        },
-        |stream| {
-            let name = ServerName::try_from("localhost").unwrap();
-            let session = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
-            rustls::StreamOwned::new(session, stream)
-        },
+        || Some(tls.server_options()),
+        |stream| tls.connect(stream),
     );
 }

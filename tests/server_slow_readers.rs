@@ -4,18 +4,18 @@
 #![cfg(all(feature = "server", feature = "tls", target_os = "linux"))]
 #![allow(clippy::unwrap_used)]
 
+mod blocking_tls;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use blocking_tls::BlockingTls;
 use httpoll::event_stream::ServerSentEvent;
 use httpoll::server::guard::Guard;
 use httpoll::server::topic::Topic;
-use httpoll::server::{Request, Response, Server, ServerBuilder, ServerTlsOptions};
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use rustls::pki_types::ServerName;
+use httpoll::server::{Request, Response, Server, ServerBuilder};
 
 /// The client reads pieces of this size.
 const PIECE: usize = 100_000;
@@ -122,33 +122,9 @@ fn a_slow_subscriber_makes_progress_and_loses_old_events() {
 
 #[test]
 fn the_progress_of_slow_readers_over_tls_is_noticed() {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(issuer.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let config = Arc::new(config);
+    let tls = BlockingTls::new();
     for target in ["/file", "/events"] {
-        let options = ServerTlsOptions::builder()
-            .certificate_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
-            .build()
-            .unwrap();
-        let config = Arc::clone(&config);
-        let wrap = |stream| {
-            let name = ServerName::try_from("localhost").unwrap();
-            rustls::StreamOwned::new(rustls::ClientConnection::new(config, name).unwrap(), stream)
-        };
-        read_in_parts(builder().tls(options), wrap, target);
+        let builder = builder().tls(tls.server_options());
+        read_in_parts(builder, |stream| tls.connect(stream), target);
     }
 }

@@ -4,17 +4,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod serving;
+mod serving_streams;
 mod server_streams {
     mod client_ends;
     mod liveness;
     mod reports;
 }
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use httpoll::server::event_stream::{EventSendError, EventStream};
-use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::websocket::Options as WebSocketOptions;
 use httpoll::server::{Request, Response, SendError, Server, ServerLimits};
 use httpoll::{
     error::WebSocketFault,
@@ -22,17 +23,10 @@ use httpoll::{
     websocket::{CloseFrame, WebSocketMessage},
 };
 use serving::{Raw, TestServer, answers, body, header, status, test_server, test_server_with};
+use serving_streams::{GET, Kept, handshake, take, unchunked, with_sockets};
 
-const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
-
-type Slot<T> = Arc<Mutex<Option<T>>>;
-
-fn take<T>(kept: &Slot<T>) -> T {
-    kept.lock().unwrap().take().unwrap()
-}
-
-fn with_events(test: &mut TestServer) -> Slot<EventStream> {
-    let kept: Slot<EventStream> = Arc::default();
+fn with_events(test: &mut TestServer) -> Kept<EventStream> {
+    let kept: Kept<EventStream> = Arc::default();
     let keep = Arc::clone(&kept);
     test.server
         .handle(
@@ -45,21 +39,6 @@ fn with_events(test: &mut TestServer) -> Slot<EventStream> {
         )
         .unwrap();
     kept
-}
-
-/// The content of a chunked response as far as it has arrived.
-fn unchunked(response: &str) -> String {
-    let mut rest = body(response);
-    let mut content = String::new();
-    while let Some((size, behind)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        if size == 0 {
-            break;
-        }
-        content += &behind[..size];
-        rest = &behind[size + 2..];
-    }
-    content
 }
 
 #[test]
@@ -141,41 +120,6 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
         stream.send(&event),
         Err(EventSendError::Refused(SendError::Closed))
     );
-}
-
-fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
-    let mut client = test.connect();
-    let response = test.send(
-        &mut client,
-        format!(
-            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra}\r\n"
-        ),
-    );
-    client.received.clear();
-    (client, response)
-}
-
-fn with_sockets(test: &mut TestServer, options: WebSocketOptions) -> Slot<WebSocket> {
-    let kept: Slot<WebSocket> = Arc::default();
-    let keep = Arc::clone(&kept);
-    test.server
-        .handle(
-            "GET",
-            "/ws",
-            move |request: &mut Request, response: &mut Response| {
-                assert!(request.wants_websocket() || request.header("upgrade").is_none());
-                if request.header("x-plain").is_some() {
-                    response.write("plain");
-                    return;
-                }
-                match request.accept_websocket(options.clone()) {
-                    Ok(socket) => *keep.lock().unwrap() = Some(socket),
-                    Err(refused) => *response = refused.into(),
-                }
-            },
-        )
-        .unwrap();
-    kept
 }
 
 /// A client's frame, masked with zeros.

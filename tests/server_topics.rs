@@ -5,73 +5,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod serving;
+mod serving_streams;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::event_stream::ServerSentEvent;
 use httpoll::server::topic::{SlowConsumerPolicy, Topic};
-use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::websocket::Options as WebSocketOptions;
 use httpoll::server::{Request, Response, Server, ServerLimits};
 use serving::{Raw, TestServer, body, header, status, test_server, test_server_with};
-
-const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
-
-type Kept<T> = Arc<Mutex<Option<T>>>;
-
-fn take<T>(kept: &Kept<T>) -> T {
-    kept.lock().unwrap().take().unwrap()
-}
-
-fn with_sockets(test: &mut TestServer, options: WebSocketOptions) -> Kept<WebSocket> {
-    let kept: Kept<WebSocket> = Arc::default();
-    let keep = Arc::clone(&kept);
-    test.server
-        .handle(
-            "GET",
-            "/ws",
-            move |request: &mut Request, response: &mut Response| {
-                assert!(request.wants_websocket() || request.header("upgrade").is_none());
-                if request.header("x-plain").is_some() {
-                    response.write("plain");
-                    return;
-                }
-                match request.accept_websocket(options.clone()) {
-                    Ok(socket) => *keep.lock().unwrap() = Some(socket),
-                    Err(refused) => *response = refused.into(),
-                }
-            },
-        )
-        .unwrap();
-    kept
-}
-
-fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
-    let mut client = test.connect();
-    let response = test.send(
-        &mut client,
-        format!(
-            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra}\r\n"
-        ),
-    );
-    client.received.clear();
-    (client, response)
-}
-
-/// The content of a chunked response as far as it has arrived.
-fn unchunked(response: &str) -> String {
-    let mut rest = body(response);
-    let mut content = String::new();
-    while let Some((size, behind)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        if size == 0 {
-            break;
-        }
-        content += &behind[..size];
-        rest = &behind[size + 2..];
-    }
-    content
-}
+use serving_streams::{GET, handshake, take, unchunked, with_sockets};
 
 fn with_topic(test: &mut TestServer, topic: &Topic) {
     let events = topic.clone();
