@@ -138,8 +138,9 @@
 //! # When the network is used
 //!
 //! A node uses the network only in `poll`, `wait`, `connect_to_host` and `read_response_body_chunk`, and dropping it
-//! closes its socket before the call returns. An agent and a server read and write in `poll` and `wait`. After an error
-//! every method may still be called.
+//! closes its socket before the call returns. An agent and a server read and write in `poll` and `wait`; an agent also in
+//! `wait_for`, and in `next_event`, which reads on when it hands out streamed content. After an error every method may
+//! still be called.
 //!
 //! # Errors
 //!
@@ -150,11 +151,11 @@
 //!
 //! | whose fault | kinds | what to do |
 //! |---|---|---|
-//! | the caller | [`Misuse`](ErrorKind::Misuse), [`RequestBody`](ErrorKind::RequestBody), `Form` | The call changed nothing. Correct the call or the content. |
+//! | the caller | [`Misuse`](ErrorKind::Misuse), [`RequestBody`](ErrorKind::RequestBody), `Form` | Correct the call or the content. A call that is a `Misuse` changed nothing. |
 //! | a policy that the caller set | `Access`, `Redirect`, `Refused`, `TotalTimeout`, [`Limit`](ErrorKind::Limit), [`Timeout`](ErrorKind::Timeout) | It did what it is for. Raise the named setting if the request is legitimate. |
 //! | this machine | `File`, `Patch`, [`NetworkFault::System`](error::NetworkFault::System) | Free space or permissions, or close other files and sockets. |
 //! | the network | [`Network`](ErrorKind::Network), [`Truncated`](ErrorKind::Truncated), [`Proxy`](ErrorKind::Proxy) | Try again later, or let a `RetryPolicy` do it. Tell the player about the connection. |
-//! | the server | [`Peer`](ErrorKind::Peer), [`Tls`](ErrorKind::Tls), `Status`, `Auth`, `Coding`, `EventStream`, `InvalidJson`, `WebSocket` | A retry rarely helps. Report it to the operator of the server, or check address and credentials. |
+//! | the server | [`Peer`](ErrorKind::Peer), [`Tls`](ErrorKind::Tls), `Status`, `Auth`, `Coding`, `EventStream`, `Frame`, `InvalidJson`, `WebSocket` | A retry rarely helps. Report it to the operator of the server, or check address and credentials. |
 //! | httpoll | [`Internal`](ErrorKind::Internal) | A bug of ours. Please report the text. Other requests are not affected. |
 //!
 //! # Where things are

@@ -27,9 +27,9 @@ use crate::transport::watcher::{Notify, Watcher};
 
 /// Sends requests and reports what becomes of them.
 ///
-/// Nothing happens outside [`poll`](Self::poll) and [`wait`](Self::wait), unless the agent runs
-/// [on a thread of its own](crate::agent::AgentBuilder::on_thread). `poll` never blocks: call it once a frame, then
-/// pull events until [`next_event`](Self::next_event) returns `None`.
+/// It reads and writes only in [`poll`](Self::poll), [`wait`](Self::wait), [`wait_for`](Self::wait_for) and
+/// [`next_event`](Self::next_event), unless it runs [on a thread of its own](crate::agent::AgentBuilder::on_thread).
+/// `poll` never blocks: call it once a frame, then pull events until `next_event` returns `None`.
 ///
 /// ```
 /// use httpoll::memory::MemoryNetwork;
@@ -111,8 +111,10 @@ impl Agent {
     /// from that poll's budget.
     ///
     /// # Errors
-    /// [`Misuse`](crate::error::Misuse), if the request is invalid: an invalid URL or header, content given twice.
-    /// All other failures are reported by [`Event::Failed`].
+    /// [`Misuse`](crate::error::Misuse), if the request is invalid: an invalid URL or header, content given twice, or
+    /// something that a page cannot do. [`ErrorKind::Auth`](crate::ErrorKind::Auth), if the URL holds credentials that
+    /// cannot be sent, and `ErrorKind::Form`, if a part of a form has an invalid content type. All other failures are
+    /// reported by [`Event::Failed`].
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
         self.cancel_dropped();
         let id = RequestId(self.next_id + 1);

@@ -25,10 +25,12 @@
 //! | `web_socket` | WebSockets (RFC 6455) |
 //!
 //! ```text
-//!  send ─► Opening ─► Queued ─► Active ──────────────────────────► Done | Failed
-//!          files       ▲  │      │ head: redirect, 401, retry, …
-//!                      │  ▼      ▼
-//!                      └─ Waiting (retry)        pause, suspend ─► Suspended ─► Queued
+//!  send ─► Opening ─► Queued ─► Connecting ─► Sent ─► Receiving ─► Received ─► Done | Failed
+//!          files        ▲                                             │
+//!                       ├──────────── redirect, 401, … ◄──────────────┤
+//!                       └──────────── Waiting (retry) ◄───────────────┘
+//!
+//!  pause, suspend ─► Suspended ─► Queued          a download: Received ─► Committing ─► Done
 //! ```
 
 // The module holds the type after which it is named.

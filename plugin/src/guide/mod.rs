@@ -8,7 +8,7 @@
 //! | [`assets`], [`servers`] | `http://` in the `AssetServer`; listening |
 //! | [`reactive_apps`] | apps that draw only when something happens |
 //! | [`examples`] | what the examples print |
-//! | [`migrating`] | from `bevy_mod_reqwest`, from `bevy_http_client`, from Bevy's own web assets |
+//! | [`migrating`] | from `bevy_mod_reqwest`, from `bevy_http_client`, from Bevy's own web assets, from Godot |
 //!
 //! The guide of `httpoll`, in its module `guide`, explains budgets and errors, and has recipes without Bevy. Every
 //! sample runs in a test, against servers in memory. The lines that build its app are hidden.
