@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use httpoll::Budget;
 use httpoll::error::WebSocketFault;
 use httpoll::server::Response;
 use httpoll::server::websocket::Options as WebSocketOptions;
@@ -176,5 +177,33 @@ fn a_stream_whose_client_left_before_its_head_was_sent_is_closed_at_once() {
             assert!(stream.is_closed(), "{ends:?}, noticed before: {is_noticed}");
             assert_eq!(test.server.metrics().open, 0, "{ends:?}");
         }
+    }
+}
+
+#[test]
+fn a_web_socket_is_closed_once_the_client_has_got_its_close_frame() {
+    // A holder may drop the server as soon as it knows, so the frame must have left by then.
+    for (sent, code) in [
+        (frame(0x88, b"\x0f\xa0bye"), 4000_u16),
+        (frame(0x81, b"\xff"), 1007),
+    ] {
+        let mut test = test_server();
+        let kept = with_sockets(&mut test, WebSocketOptions::default());
+        let (mut client, _) = handshake(&mut test, "");
+        let mut socket = take(&kept);
+        client.write(&sent);
+        for poll in 0.. {
+            assert!(poll < 1_000, "{code}");
+            let budget = Budget::unlimited().with_bytes(1);
+            test.server.poll_with(&budget).unwrap();
+            client.read();
+            if socket.is_closed() {
+                break;
+            }
+        }
+        let length = usize::from(client.received[1]);
+        assert_eq!(client.received.len(), 2 + length, "{code}");
+        assert_eq!(client.received[2..4], code.to_be_bytes());
+        assert!(socket.send("more").is_err());
     }
 }

@@ -173,7 +173,7 @@ impl Connection {
             Stage::Waiting(slot) => slot.close(),
             Stage::Responding(Source::Pipe(pipe)) => pipe.close(),
             #[cfg(feature = "websocket")]
-            Stage::Socket(socket) => socket.close(),
+            Stage::Socket(socket) => socket.report_end(),
             _ => {}
         }
         self.cut_content();

@@ -18,6 +18,9 @@ pub(super) struct Socket {
     shared: Arc<Shared>,
     /// The error of a write. What the client sent before can still be read.
     write_error: Option<Error>,
+    /// How the client ended it. The holder learns it once the close frame that answers has left, so that it may drop
+    /// the server then.
+    end: Option<Result<Option<CloseFrame>, WebSocketFault>>,
 }
 
 /// How many bytes may be added to the connection's write buffer.
@@ -41,6 +44,7 @@ impl Socket {
             machine: WebSocketMachine::server(config, now),
             shared,
             write_error: None,
+            end: None,
         }
     }
 
@@ -69,7 +73,7 @@ impl Socket {
     }
 
     pub(super) fn is_closed_cleanly(&self) -> bool {
-        self.shared.is_closed_in_order()
+        matches!(self.end, Some(Ok(_)))
     }
 
     /// Reports to the holder how many bytes wait for the client.
@@ -99,9 +103,13 @@ impl Socket {
         self.machine.receive_eof();
     }
 
-    /// Ends the WebSocket because its connection is gone.
-    pub(super) fn close(&self) {
-        self.shared.end_failed(WebSocketFault::ClosedAbnormally);
+    /// Tells the holder how it ended: the close frame has left, or the connection is gone.
+    pub(super) fn report_end(&self) {
+        match self.end.clone() {
+            Some(Ok(frame)) => self.shared.end_closed(frame),
+            Some(Err(fault)) => self.shared.end_failed(fault),
+            None => self.shared.end_failed(WebSocketFault::ClosedAbnormally),
+        }
     }
 
     pub(super) fn take_events(&mut self, now: Instant) -> bool {
@@ -109,16 +117,22 @@ impl Socket {
         while self.shared.has_room() {
             match self.machine.next_event(now) {
                 Ok(Some(WebSocketEvent::Message(message))) => self.shared.put(message),
-                Ok(Some(WebSocketEvent::Closed(frame))) => self.shared.end_closed(frame),
+                Ok(Some(WebSocketEvent::Closed(frame))) => self.note_end(Ok(frame)),
                 Ok(None) => return moved,
                 Err(fault) => {
-                    self.shared.end_failed(fault);
+                    self.note_end(Err(fault));
                     return moved;
                 }
             }
             moved = true;
         }
         moved
+    }
+
+    /// No more can be sent, except the close frame.
+    fn note_end(&mut self, end: Result<Option<CloseFrame>, WebSocketFault>) {
+        self.end.get_or_insert(end);
+        self.shared.outgoing().close();
     }
 
     /// Sends a close frame after the waiting messages, if the holder closed or the server is shutting down.

@@ -96,7 +96,10 @@ impl Connection {
     /// The close frame was sent. A client that is still sending, such as one whose message was too large, has to
     /// get it before the connection is gone (RFC 6455 §7.1.1).
     fn send_close_frame(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
-        if matches!(&self.stage, Stage::Socket(socket) if socket.has_refused()) {
+        if let Stage::Socket(socket) = &self.stage
+            && socket.has_refused()
+        {
+            socket.report_end();
             self.note_sent(false, cx.app, cx.now);
             return Ok(self.begin_closing(false, cx));
         }

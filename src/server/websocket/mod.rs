@@ -164,7 +164,8 @@ impl WebSocket {
         }
     }
 
-    /// Whether it has ended: no more messages arrive, but [`receive`](Self::receive) may still return some.
+    /// Whether it has ended: no more messages arrive, but [`receive`](Self::receive) may still return some. The
+    /// close frame that answers the client's has left by then.
     pub fn is_closed(&self) -> bool {
         self.shared.inbox().end.is_some()
     }

@@ -108,11 +108,6 @@ impl Shared {
         self.outgoing.close();
     }
 
-    /// Whether both sides sent a close frame.
-    pub(in crate::server) fn is_closed_in_order(&self) -> bool {
-        matches!(self.inbox().end, Some(End::Closed(_)))
-    }
-
     pub(in crate::server) fn end_failed(&self, fault: WebSocketFault) {
         self.inbox().end.get_or_insert(End::Failed(fault));
         self.outgoing.close();
