@@ -196,7 +196,7 @@
 //! | TLS options, proxies, SOCKS, a caller's own stream, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
 //! | files by path as content | error: a page has no paths. A `File` or `Blob` of the page is content, or a part of a form, by `httpoll::page::PageFile`, and is never copied into the memory of the program; content from memory or a reader works |
 //! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback, a private window of Firefox or Safari, and WebKitGTK have no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
-//! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened, and Firefox itself waits up to a minute before it tries a server again that it could not reach; pings are not sent; a message is read whole before its size is judged |
+//! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened, unless a rule of the page or the browser forbids it, and Firefox itself waits up to a minute before it tries a server again that it could not reach; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
 //! | no redirects (`RedirectPolicy::none`), an `AccessPolicy`, a secret header | the browser must not follow: a redirect is the error `NotFollowedOnWeb` |
 //! | an `AccessPolicy` about addresses | error, unless `non_public_addresses` is set: a page sees no addresses |
@@ -212,7 +212,8 @@
 //! A server of another origin must allow the page to read its responses (CORS). If it does not, the error is
 //! [`NetworkFault::CorsRefused`](error::NetworkFault::CorsRefused) in debug builds, which ask the server once more to
 //! find out, and [`NetworkFault::FetchFailed`](error::NetworkFault::FetchFailed) otherwise, because a browser reports
-//! an unreachable server of another origin in the same way. Neither is retried.
+//! an unreachable server of another origin in the same way. What the browser does not send at all is
+//! [`NetworkFault::Blocked`](error::NetworkFault::Blocked), with the rule as its source. None of them is retried.
 //!
 //! `fetch` does not tell how much of a request it has sent, so uploads go through `XMLHttpRequest` where nothing else
 //! changes by it:

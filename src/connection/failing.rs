@@ -40,8 +40,8 @@ impl Connection {
             error.kind(),
             ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
         );
-        let passes =
-            passes && !matches!(error.kind(), ErrorKind::Network(fault) if fault.may_be_cors());
+        let passes = passes
+            && !matches!(error.kind(), ErrorKind::Network(fault) if fault.may_be_rule_of_browser());
         // If the peer sent something before the request was sent, only this connection was unusable.
         let passes = passes
             || sent == 0

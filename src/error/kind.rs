@@ -199,6 +199,10 @@ pub enum NetworkFault {
     /// On the web: the browser could not fetch a URL of another origin, and does not say why. Either the server
     /// cannot be reached, or it does not allow this page to read its responses (CORS).
     FetchFailed,
+    /// On the web: the browser did not send the request, because a rule forbids it: the page's
+    /// Content-Security-Policy, `http` in a page that is `https` (mixed content), a port that browsers block, or more
+    /// than 64 KiB with `keepalive`. The source says which.
+    Blocked,
     /// A server cannot listen on its address: it is in use, not this machine's, or not permitted. The source
     /// says which.
     ListenFailed,
@@ -207,9 +211,9 @@ pub enum NetworkFault {
 }
 
 impl NetworkFault {
-    /// Whether the server may not allow the page to read its responses, which no repetition changes.
-    pub(crate) fn may_be_cors(self) -> bool {
-        matches!(self, Self::CorsRefused | Self::FetchFailed)
+    /// Whether a rule of the browser may be the cause, which no repetition changes.
+    pub(crate) fn may_be_rule_of_browser(self) -> bool {
+        matches!(self, Self::CorsRefused | Self::FetchFailed | Self::Blocked)
     }
 }
 

@@ -279,6 +279,7 @@ impl fmt::Display for NetworkFault {
             Self::FetchFailed => {
                 "the browser does not say why: either the server cannot be reached, or it does not allow this page to read its responses (CORS)"
             }
+            Self::Blocked => "the browser blocked the request before it was sent",
             Self::ListenFailed => "could not listen on this address",
             Self::System => "the operating system refused a socket, a file or a thread",
         })

@@ -137,7 +137,7 @@ impl Outcome {
         let transient = match error.kind() {
             // Sockets that the system refuses may be free again later.
             ErrorKind::Network(NetworkFault::System) => error.phase() == Some(Phase::Connect),
-            ErrorKind::Network(fault) => !fault.may_be_cors(),
+            ErrorKind::Network(fault) => !fault.may_be_rule_of_browser(),
             ErrorKind::Timeout(_) | ErrorKind::Truncated { .. } => true,
             _ => error.is_retryable(),
         };

@@ -17,13 +17,15 @@
 //! | `task` | the calls of the browser |
 //! | `upload` | requests whose upload is counted, by `XMLHttpRequest` |
 //! | `page` | what the page or worker says about itself |
-//! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a blocked scheme |
+//! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a rule of the browser |
+//! | `rules` | what a browser does not send at all, and why |
 
 mod content;
 mod failure;
 mod page;
 mod request;
 mod response;
+mod rules;
 mod shared;
 mod task;
 mod upload;
@@ -40,6 +42,8 @@ use crate::transport::system::ReadySignal;
 pub(crate) use self::page::page_url;
 pub(crate) use self::request::{FetchOptions, FetchRequest, forbidden_field};
 pub(crate) use self::response::FetchHead;
+#[cfg(feature = "websocket")]
+pub(crate) use self::rules::{reason_of_web_socket, watch_policy};
 use self::shared::{Shared, WINDOW_BYTES, lock};
 
 /// An exchange under way. See the module's documentation.

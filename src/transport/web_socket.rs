@@ -22,6 +22,7 @@ use crate::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines};
 use crate::semantics::websocket::{
     CloseFrame, UpgradeRequest, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
 };
+use crate::transport::fetch::{reason_of_web_socket, watch_policy};
 
 /// Bytes of messages that wait for the browser, beyond which the client waits.
 const WAITING_BYTES: usize = 1024 * 1024;
@@ -79,6 +80,7 @@ impl BrowserSocket {
         let request =
             UpgradeRequest::check(&head).map_err(|rejection| unexpected(rejection.fault))?;
         let protocols: Vec<String> = request.protocols().map(str::to_owned).collect();
+        watch_policy();
         task::spawn(Arc::clone(&self.shared), self.url.clone(), protocols);
         let before = std::mem::replace(&mut self.stage, Stage::Ended);
         if let Stage::Request { exchange, .. } = before {
@@ -156,10 +158,12 @@ impl BrowserSocket {
             }
             (Stage::Request { .. } | Stage::Opening { .. }, _) => {
                 self.stage = Stage::Ended;
-                Err(io::Error::other(
-                    "the browser could not open the WebSocket and does not say why: the server cannot be reached, \
-                     does not accept the handshake or the page's origin, or the page is https and the URL is ws",
-                ))
+                Err(io::Error::other(match reason_of_web_socket(&self.url) {
+                    Some(reason) => format!("the browser did not open the WebSocket: {reason}"),
+                    None => "the browser could not open the WebSocket and does not say why: the server cannot be \
+                             reached, or does not accept the handshake or the page's origin"
+                        .to_owned(),
+                }))
             }
         }
     }

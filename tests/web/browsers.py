@@ -161,7 +161,7 @@ class Chromium(Browser):
         flags = (
             "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
             "--disable-background-networking --disable-component-update --disable-sync "
-            "--disable-background-timer-throttling --disable-renderer-backgrounding "
+            "--disable-background-timer-throttling --disable-renderer-backgrounding --ignore-certificate-errors "
             "--enable-logging=stderr --v=0 --remote-debugging-port=0"
         ).split()
         flags.append(f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1")
@@ -181,7 +181,12 @@ class Firefox(Browser):
     name = "Firefox"
     # It takes a quota only when it starts, for all origins together.
     sessions = [
-        Session(lacks={"quota": "Firefox takes a quota only when it starts"}),
+        Session(
+            lacks={
+                "https": "Firefox takes no certificate of ours",
+                "quota": "Firefox takes a quota only when it starts",
+            }
+        ),
         Session("with little storage", "a_full_quota_has_its_own_error", has_little_storage=True),
         PRIVATE,
     ]
@@ -226,6 +231,7 @@ class WebKit(Browser):
         Session(
             lacks={
                 "files": "WebKitGTK has no origin private file system",
+                "https": "WebKitGTK takes no certificate of ours",
                 "quota": "WebKitGTK has no origin private file system",
                 "only-if-cached": "WebKitGTK asks the server in spite of this cache mode",
             }

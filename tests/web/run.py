@@ -54,9 +54,12 @@ def main():
     with open(os.path.join(server.HERE, "pkg", "asset.txt"), "w") as file:
         file.write("an asset")
     page, with_cors, without_cors = server.start(False), server.start(True), server.start(False)
+    folder = os.path.join(server.HERE, "../../plugin/tests/certificate")
+    https = server.start(False, [os.path.join(folder, name) for name in ("certificate.pem", "key.pem")])
     url = (
         f"http://127.0.0.1:{page}/index.html?cors=http://127.0.0.1:{with_cors}"
         f"&plain=http://127.0.0.1:{without_cors}&dead=http://127.0.0.1:{closed_port()}"
+        f"&https=https://127.0.0.1:{https}"
     )
     cases, figures, logged, version, elsewhere = [], [], [], kind.name, set()
     for session in kind.sessions:

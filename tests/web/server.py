@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import threading
 import time
 import urllib.parse
@@ -32,8 +33,8 @@ class State:
         # Sets the quota of an origin in the browser; run.py knows how.
         self.set_quota = lambda host, bytes_: "no browser"
         self.report = None
-        # The report of a page inside of the page.
-        self.framed = b""
+        # The reports of pages inside of the page, each under a key of its own.
+        self.framed = {}
         self.reported = threading.Event()
 
     def count(self, key):
@@ -60,7 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return parsed
 
     def common(self, extra=()):
-        if self.cors:
+        # Each URL may ask for a response without permission.
+        if self.cors and "cors=no" not in self.path:
             self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
             self.send_header("Access-Control-Allow-Credentials", "true")
             self.send_header("Access-Control-Expose-Headers", "X-Seen, ETag")
@@ -105,9 +107,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if handler:
                 handler(query, content)
             else:
-                self.file(url.path)
+                self.file(url.path, query)
         except (BrokenPipeError, ConnectionResetError):
             if "key" in query:
+                STATE.count("aborted " + query["key"])
                 with STATE.lock:
                     STATE.aborted.add(query["key"])
             self.close_connection = True
@@ -136,14 +139,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 STATE.aborted.add(key)
             self.close_connection = True
 
-    def file(self, path):
+    def file(self, path, query):
+        """A file of the page. `policy` is the Content-Security-Policy that it comes with."""
         name = path.lstrip("/") or "index.html"
         full = os.path.normpath(os.path.join(HERE, "pkg", name))
         if not full.startswith(os.path.join(HERE, "pkg")) or not os.path.isfile(full):
             return self.respond(404, "no such path")
         with open(full, "rb") as file:
             kind = TYPES.get(os.path.splitext(full)[1], "application/octet-stream")
-            return self.respond(200, file.read(), content_type=kind)
+            policy = [("Content-Security-Policy", query["policy"])] if "policy" in query else []
+            return self.respond(200, file.read(), *policy, content_type=kind)
 
     # Paths of the tests.
 
@@ -170,6 +175,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def path_status(self, query, content):
         self.respond(int(query["code"]), "status " + query["code"])
+
+    def path_obs_text(self, query, content):
+        """A field with bytes beyond ASCII (RFC 9110 §5.5), here UTF-8."""
+        self.respond(200, "", ("X-Seen", "café".encode().decode("latin-1")), ("ETag", '"é"'))
+
+    def path_vanish(self, query, content):
+        """No response at all."""
+        STATE.count("vanish " + query["key"])
+        self.close_connection = True
 
     def path_nothing(self, query, content):
         self.respond(204)
@@ -205,8 +219,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
 
     def path_ranged(self, query, content):
-        """Bytes with a validator and ranges. The first response under `key` is cut after `cut` bytes. With `stall` no
-        more than that many bytes come for a while."""
+        """Bytes with a validator and ranges. The first response under `key` is cut after `cut` bytes, or stops for
+        a while after `stall` bytes."""
         total, key = int(query["count"]), query.get("key", "")
         with STATE.lock:
             asked = STATE.ranges.setdefault(key, [])
@@ -224,7 +238,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         block = bytes(i % 251 for i in range(251))
         whole = (block * (total // 251 + 1))[start:total]
-        if "stall" in query:
+        if "stall" in query and is_first:
             self.wfile.write(whole[: int(query["stall"])])
             self.wfile.flush()
             time.sleep(8)
@@ -324,11 +338,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.01)
 
     def path_framed(self, query, content):
-        STATE.framed = content
+        with STATE.lock:
+            STATE.framed[query["key"]] = content
         self.respond(200)
 
     def path_framed_report(self, query, content):
-        self.respond(200, STATE.framed)
+        with STATE.lock:
+            self.respond(200, STATE.framed.get(query["key"], b""))
 
     def path_aborted(self, query, content):
         with STATE.lock:
@@ -456,9 +472,14 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
-def start(cors):
-    """Starts a server on a free port of loopback and returns the port."""
+def start(cors, certificate=None):
+    """Starts a server on a free port of loopback and returns the port. `certificate`: the files of a certificate and its
+    key, for https."""
     kind = type("Handler", (Handler,), {"cors": cors})
     server = Server(("127.0.0.1", 0), kind)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]

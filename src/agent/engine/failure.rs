@@ -40,7 +40,9 @@ fn may_pass(transfer: &Transfer, error: &Error) -> bool {
             let mut statuses = transfer.settings.retries.statuses.iter();
             statuses.any(|status| status.as_u16() == *code)
         }
-        ErrorKind::Network(fault) => *fault != NetworkFault::System && !fault.may_be_cors(),
+        ErrorKind::Network(fault) => {
+            *fault != NetworkFault::System && !fault.may_be_rule_of_browser()
+        }
         ErrorKind::Timeout(_)
         | ErrorKind::TotalTimeout(_)
         | ErrorKind::Truncated { .. }

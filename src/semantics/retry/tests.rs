@@ -317,6 +317,13 @@ fn errors_determine_whether_a_retry_is_allowed() {
             failed(false, Reach::Sent),
         ),
         (
+            ErrorKind::Network(NetworkFault::Blocked),
+            Phase::AwaitHead,
+            9,
+            0,
+            failed(false, Reach::Sent),
+        ),
+        (
             // No file descriptor was left; there may be one later.
             ErrorKind::Network(NetworkFault::System),
             Phase::Connect,

@@ -5,9 +5,10 @@ use std::io;
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{RequestCache, RequestInit, RequestMode};
+use web_sys::{AbortController, RequestCache, RequestInit, RequestMode};
 
-use super::page::{self, is_offline, is_same_origin, location};
+use super::page::{self, is_offline, is_same_origin};
+use super::rules;
 #[cfg(feature = "agent")]
 use crate::error::RequestRefused;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
@@ -22,8 +23,14 @@ pub(super) fn in_content(error: &JsValue) -> Error {
     Error::io(NetworkFault::Broken, text(error))
 }
 
-/// There is no response to a request with this URL and cache mode.
-pub(super) async fn before_head(error: &JsValue, url: &str, cache: Option<RequestCache>) -> Error {
+/// There is no response to a request with this URL and cache mode. `keepalive`: how many bytes its content has, if it has
+/// that option.
+pub(super) async fn before_head(
+    error: &JsValue,
+    url: &str,
+    cache: Option<RequestCache>,
+    keepalive: Option<u64>,
+) -> Error {
     let cause = text(error);
     #[cfg(feature = "agent")]
     if cache == Some(RequestCache::OnlyIfCached) {
@@ -31,10 +38,9 @@ pub(super) async fn before_head(error: &JsValue, url: &str, cache: Option<Reques
     }
     #[cfg(not(feature = "agent"))]
     let _ = cache;
-    if is_blocked_scheme(url) {
-        let blocked = "the page is https, so the browser blocks http";
-        return Error::new(ErrorKind::Network(NetworkFault::FetchFailed))
-            .with_source(io::Error::other(format!("{cause}; {blocked}")));
+    if let Some(reason) = rules::reason(url, keepalive).await {
+        return Error::new(ErrorKind::Network(NetworkFault::Blocked))
+            .with_source(io::Error::other(format!("{reason} ({cause})")));
     }
     let fault = if is_same_origin(url) || is_offline() {
         NetworkFault::ConnectFailed
@@ -54,20 +60,25 @@ async fn responds(url: &str) -> bool {
     let init = RequestInit::new();
     init.set_mode(RequestMode::NoCors);
     init.set_cache(RequestCache::NoStore);
+    let Ok(abort) = AbortController::new() else {
+        return false;
+    };
+    init.set_signal(Some(&abort.signal()));
+    // A response may have no end, and would keep one of the browser's few connections to this host.
+    let _abort = AbortAtEnd(abort);
     match page::fetch(url, &init) {
         Ok(promise) => JsFuture::from(promise).await.is_ok(),
         Err(_) => false,
     }
 }
 
-/// Whether this is `http` in a page that is `https` (mixed content). Loopback is allowed.
-fn is_blocked_scheme(url: &str) -> bool {
-    let is_loopback = ["http://localhost", "http://127.0.0.1", "http://[::1]"]
-        .iter()
-        .any(|loopback| url.starts_with(loopback));
-    url.starts_with("http://")
-        && !is_loopback
-        && location("protocol").is_some_and(|it| it == "https:")
+/// Aborts when it is dropped.
+struct AbortAtEnd(AbortController);
+
+impl Drop for AbortAtEnd {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn text(error: &JsValue) -> io::Error {

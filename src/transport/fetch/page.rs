@@ -23,14 +23,27 @@ pub(crate) fn page_url() -> Option<String> {
 }
 
 /// A property of the `location` of the page or worker.
-pub(super) fn location(property: &str) -> Option<String> {
+fn location(property: &str) -> Option<String> {
     let location = Reflect::get(&js_sys::global(), &"location".into()).ok()?;
     Reflect::get(&location, &property.into()).ok()?.as_string()
 }
 
+/// The origin of the page or worker. It is not that of its URL in a frame of a sandbox, which has none ("null"), and in
+/// a frame without a URL of its own, which has that of its parent.
+fn origin() -> Option<String> {
+    let origin = Reflect::get(&js_sys::global(), &"origin".into()).ok()?;
+    origin.as_string()
+}
+
+/// Whether the page or worker came by `https`.
+pub(super) fn is_https() -> bool {
+    origin().is_some_and(|origin| origin.starts_with("https:"))
+        || location("protocol").is_some_and(|protocol| protocol == "https:")
+}
+
 /// Whether this URL has the origin of the page or worker.
 pub(super) fn is_same_origin(url: &str) -> bool {
-    let Some(origin) = location("origin") else {
+    let Some(origin) = origin() else {
         return false;
     };
     url::Url::parse(url).is_ok_and(|url| url.origin().ascii_serialization() == origin)

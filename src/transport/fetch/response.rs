@@ -27,7 +27,7 @@ impl FetchHead {
             let pair = Array::from(&entry);
             if let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) {
                 // The browser shows no field that is malformed.
-                let _ = fields.append(&name, value);
+                let _ = fields.append(&name, bytes(&value));
             }
         }
         let is_cors = response.type_() == ResponseType::Cors;
@@ -48,7 +48,7 @@ impl FetchHead {
         let lines = request.get_all_response_headers().unwrap_or_default();
         for (name, value) in lines.lines().filter_map(|line| line.split_once(':')) {
             // The browser shows no field that is malformed.
-            let _ = fields.append(name, value.trim_ascii());
+            let _ = fields.append(name, bytes(value.trim_ascii()));
         }
         let response_url = request.response_url();
         let status = request.status().unwrap_or_default();
@@ -70,6 +70,14 @@ impl FetchHead {
         let fields: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
         (fields + 1) as u64
     }
+}
+
+/// The bytes of a field's value, which JavaScript gets as the characters of the same numbers ("isomorphic decode").
+fn bytes(value: &str) -> Vec<u8> {
+    let bytes = value.chars().map(|it| u8::try_from(u32::from(it)));
+    bytes
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|_| value.into())
 }
 
 fn head(status: u16, reason: String, mut fields: FieldLines) -> ResponseHead {

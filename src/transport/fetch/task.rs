@@ -14,8 +14,9 @@ use web_sys::{AbortController, ReadableStreamDefaultReader, RequestInit, Respons
 use super::content::{FetchContent, JsContent};
 use super::failure;
 use super::page;
-use super::request::FetchRequest;
+use super::request::{FetchOptions, FetchRequest};
 use super::response::FetchHead;
+use super::rules;
 use super::shared::{Shared, WINDOW_BYTES, lock, unless_aborted};
 use super::upload::{self, Upload};
 use crate::error::Error;
@@ -28,13 +29,15 @@ enum Called {
 
 /// Calls the browser, and runs until the content has ended or the exchange is dropped.
 pub(super) fn spawn(shared: Arc<Mutex<Shared>>, mut request: FetchRequest) {
+    rules::watch_policy();
     let called = start(&shared, &request);
+    let length = request.content.length();
     // The browser has a copy.
     request.content = FetchContent::default();
     wasm_bindgen_futures::spawn_local(async move {
         let end = match called {
             Ok(Called::Fetch(promise, abort)) => {
-                let end = run(&shared, promise, &request).await;
+                let end = run(&shared, promise, &request, length).await;
                 if end.is_none() {
                     abort.abort();
                 }
@@ -66,11 +69,16 @@ async fn run(
     shared: &Mutex<Shared>,
     promise: Promise,
     request: &FetchRequest,
+    length: u64,
 ) -> Option<Result<(), Error>> {
     let response: Response = match unless_aborted(shared, JsFuture::from(promise)).await? {
         Ok(response) => response.unchecked_into(),
         Err(error) => {
-            let failed = failure::before_head(&error, &request.url, request.options.cache);
+            let FetchOptions {
+                cache, keepalive, ..
+            } = request.options;
+            let keepalive = keepalive.then_some(length);
+            let failed = failure::before_head(&error, &request.url, cache, keepalive);
             return Some(Err(unless_aborted(shared, failed).await?));
         }
     };

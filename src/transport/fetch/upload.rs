@@ -138,12 +138,9 @@ impl Upload {
         if self.seen.has_head.get() {
             return Some(Err(failure::in_content(&error)));
         }
-        unless_aborted(
-            shared,
-            failure::before_head(&error, &request.url, request.options.cache),
-        )
-        .await
-        .map(Err)
+        // It has neither a cache mode nor `keepalive`, see `is_counted`.
+        let failed = failure::before_head(&error, &request.url, None, None);
+        unless_aborted(shared, failed).await.map(Err)
     }
 }
 

@@ -7,11 +7,15 @@ mod cors;
 mod downloads;
 mod frames;
 mod harness;
+mod heads;
+mod inner_page;
 mod node;
 mod not_on_web;
 mod page_files;
 mod plugin;
 mod plugin_components;
+mod rules;
+mod several_pages;
 mod uploads;
 mod waiting;
 mod web_socket;
@@ -40,11 +44,14 @@ pub async fn run(cors: String, plain: String, dead: String, lacks: String, only:
         cors::CASES,
         downloads::CASES,
         frames::CASES,
+        heads::CASES,
         node::CASES,
         not_on_web::CASES,
         page_files::CASES,
         plugin::CASES,
         plugin_components::CASES,
+        rules::CASES,
+        several_pages::CASES,
         uploads::CASES,
         waiting::CASES,
         web_socket::CASES,

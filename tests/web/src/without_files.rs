@@ -7,7 +7,8 @@ use httpoll::{Download, Error, ErrorKind, Request, opfs};
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::harness::{Env, Outcome, fetch, frame};
+use crate::harness::{Env, Outcome, fetch};
+use crate::inner_page::Frame;
 use crate::{cases, holds, same};
 
 cases![
@@ -73,32 +74,13 @@ async fn a_browser_without_files_says_so(env: Rc<Env>) -> Outcome {
 async fn a_page_that_is_not_secure_has_no_files(_: Rc<Env>) -> Outcome {
     let window = web_sys::window().ok_or("no window")?;
     let location = window.location();
-    let search = location.search().map_err(js)?;
     let host = location.hostname().map_err(js)?;
     if host == "insecure.test" {
         downloads_fail().await?;
         return stored_files_fail().await;
     }
-    let document = window.document().ok_or("no document")?;
-    let inner = document.create_element("iframe").map_err(js)?;
     let port = location.port().map_err(js)?;
-    let rest = search.split("&only=").next().unwrap_or_default();
+    let origin = format!("http://insecure.test:{port}");
     let only = "a_page_that_is_not_secure_has_no_files";
-    let page = format!("http://insecure.test:{port}/index.html{rest}&framed&only={only}");
-    inner.set_attribute("src", &page).map_err(js)?;
-    let body = document.body().ok_or("no body")?;
-    body.append_child(&inner).map_err(js)?;
-    let mut report = String::new();
-    for _ in 0..600 {
-        report = fetch(Request::get("/framed-report")).await?.text()?;
-        if !report.is_empty() {
-            break;
-        }
-        frame().await;
-    }
-    body.remove_child(&inner).map_err(js)?;
-    let report: serde_json::Value = serde_json::from_str(&report).map_err(|it| it.to_string())?;
-    same!(report["cases"][0]["name"], only);
-    same!(report["cases"][0]["error"], serde_json::Value::Null);
-    Ok(())
+    Frame::open(&origin, "", None, only)?.outcome().await
 }

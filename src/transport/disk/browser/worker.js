@@ -108,6 +108,8 @@ async function rename(handle, folder, name) {
     try {
         await handle.move(folder, name);
     } catch (error) {
+        // Another page has just opened the file, or the disk is full: the file of that name must stay.
+        if (["NoModificationAllowedError", "NotFoundError", "QuotaExceededError"].includes(error.name)) throw error;
         // Some browsers do not replace.
         if (!(await unlessMissing(folder.getFileHandle(name)))) throw error;
         await folder.removeEntry(name);
