@@ -2,7 +2,7 @@
 //! settled is forgotten. When and where batches are sent does not belong here.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -13,7 +13,9 @@ use super::lines::Line;
 use super::{BatchFormat, Losses, OutboxLimits};
 use crate::clock::system_time;
 use crate::error::{DiskFault, DiskStep};
-use crate::transport::disk::{Steps, replace};
+#[cfg(not(target_family = "wasm"))]
+use crate::transport::disk::is_at;
+use crate::transport::disk::{Steps, check_file, replace};
 
 mod opening;
 
@@ -41,6 +43,8 @@ pub(super) struct Store {
     bytes: u64,
     /// The batch that may have been sent.
     batch: Option<(u64, u64)>,
+    /// Events up to this one are settled, and the file does not say so yet.
+    unwritten: Option<u64>,
     length: u64,
     limits: OutboxLimits,
     losses: Losses,
@@ -88,8 +92,10 @@ impl Store {
         *batch = batch.filter(|(_, end)| *end > last);
     }
 
-    /// Appends an event.
+    /// Appends an event. [`shrink`](Self::shrink) follows.
     pub(super) fn append(&mut self, json: &[u8], steps: &Steps<'_>) -> Result<(), DiskFault> {
+        // If this fails, the event itself says so.
+        let _ = self.write_settled(steps);
         let (number, at) = (self.next, seconds());
         let mut line = Vec::with_capacity(json.len() + 48);
         Line::Event { number, at, json }.write(&mut line);
@@ -104,7 +110,7 @@ impl Store {
         });
         self.bytes += length;
         self.next = number.saturating_add(1);
-        self.shrink(steps)
+        Ok(())
     }
 
     /// Writes whole lines. What a failed write left is cut off, or else begins a damaged line.
@@ -125,13 +131,42 @@ impl Store {
     }
 
     /// Flushes what was written, for a power failure.
-    pub(super) fn sync(&self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+    pub(super) fn sync(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        self.keep_name(steps)?;
         steps.run(DiskStep::Sync, || self.file.sync_data())
+    }
+
+    /// Writes the file anew if another program removed it or put another in its place: what is written to a file
+    /// without a name is found by no later run.
+    fn keep_name(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        if steps.run(DiskStep::Locate, || self.has_its_name())? {
+            return Ok(());
+        }
+        if let Some(parent) = self.path.parent() {
+            steps.run(DiskStep::CreateFolder, || fs::create_dir_all(parent))?;
+        }
+        check_file(&self.path, steps)?;
+        if let Ok(other) = File::open(&self.path)
+            && matches!(other.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            return Err(DiskFault::AlreadyInUse);
+        }
+        self.rewrite(steps)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn has_its_name(&self) -> io::Result<bool> {
+        is_at(&self.file, &self.path)
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn has_its_name(&self) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// Gives up the oldest events that are too old, or over the limit of bytes. Events of a batch that may
     /// have been sent stay.
-    fn shrink(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+    pub(super) fn shrink(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
         let now = seconds();
         let max_age = self.limits.age.as_secs();
         let skipped = match self.batch {
@@ -183,6 +218,9 @@ impl Store {
         let (first, last) = match self.batch {
             Some(batch) => batch,
             None => {
+                self.keep_name(steps)?;
+                // Behind the line of a later batch, these events would count as part of it.
+                self.write_settled(steps)?;
                 let mut bytes = 0;
                 let fits = self
                     .records
@@ -215,15 +253,7 @@ impl Store {
             if format == BatchFormat::JsonArray && index > 0 {
                 body.push(b',');
             }
-            let file = &mut self.file;
-            steps.run(DiskStep::Read, || {
-                file.seek(SeekFrom::Start(record.offset))?;
-                let read = file.take(record.length).read_to_end(&mut body)?;
-                match read as u64 == record.length {
-                    true => Ok(()),
-                    false => Err(io::ErrorKind::UnexpectedEof.into()),
-                }
-            })?;
+            self.read_event(record, &mut body, steps)?;
             if format == BatchFormat::JsonLines {
                 body.push(b'\n');
             }
@@ -239,22 +269,48 @@ impl Store {
         }))
     }
 
-    /// The events up to this one were sent, or refused.
+    fn read_event(
+        &mut self,
+        record: &Record,
+        json: &mut Vec<u8>,
+        steps: &Steps<'_>,
+    ) -> Result<(), DiskFault> {
+        let file = &mut self.file;
+        steps.run(DiskStep::Read, || {
+            file.seek(SeekFrom::Start(record.offset))?;
+            let read = file.take(record.length).read_to_end(json)?;
+            match read as u64 == record.length {
+                true => Ok(()),
+                false => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        })
+    }
+
+    /// The events up to this one were sent, or refused. On a disk that is full, too, they are not sent again.
     pub(super) fn settle(
         &mut self,
         last: u64,
         is_refused: bool,
         steps: &Steps<'_>,
     ) -> Result<(), DiskFault> {
-        let mut line = Vec::new();
-        Line::Settled { last }.write(&mut line);
-        self.write(&line, steps)?;
         let before = self.records.len();
         Self::settle_in(&mut self.records, &mut self.bytes, &mut self.batch, last);
         if is_refused {
             self.losses.refused += (before - self.records.len()) as u64;
         }
+        self.unwritten = Some(last);
+        self.write_settled(steps)?;
         self.compact(steps)
+    }
+
+    fn write_settled(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        if let Some(last) = self.unwritten {
+            let mut line = Vec::new();
+            Line::Settled { last }.write(&mut line);
+            self.write(&line, steps)?;
+            self.unwritten = None;
+        }
+        Ok(())
     }
 
     fn compact(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
@@ -279,13 +335,10 @@ impl Store {
         }
         .write(&mut text);
         let mut records = VecDeque::with_capacity(self.records.len());
-        for record in &self.records {
+        for index in 0..self.records.len() {
+            let record = self.records[index];
             let mut json = Vec::new();
-            let file = &mut self.file;
-            steps.run(DiskStep::Read, || {
-                file.seek(SeekFrom::Start(record.offset))?;
-                file.take(record.length).read_to_end(&mut json)
-            })?;
+            self.read_event(&record, &mut json, steps)?;
             let (number, at) = (record.number, record.at);
             Line::Event {
                 number,
@@ -295,21 +348,31 @@ impl Store {
             .write(&mut text);
             records.push_back(Record {
                 offset: text.len() as u64 - 1 - json.len() as u64,
-                ..*record
+                ..record
             });
         }
         if let Some((first, last)) = self.batch {
             Line::Batch { first, last }.write(&mut text);
         }
         let new = with_suffix(&self.path, ".new");
+        // Left by a kill, or planted; `create_new` follows no link.
+        let _ = steps.run(DiskStep::Remove, || fs::remove_file(&new));
         let file = steps.run(DiskStep::Write, || {
             let mut options = File::options();
-            options.create(true).truncate(true).read(true).write(true);
+            options.create_new(true).read(true).write(true);
             let mut file = options.open(&new)?;
             file.write_all(&text)?;
             Ok(file)
-        })?;
-        steps.run(DiskStep::Sync, || file.sync_all())?;
+        });
+        let file = file.and_then(|file| {
+            steps.run(DiskStep::Sync, || file.sync_all())?;
+            Ok(file)
+        });
+        if file.is_err() {
+            // On a full disk it would take the space of events.
+            let _ = steps.run(DiskStep::Remove, || fs::remove_file(&new));
+        }
+        let file = file?;
         // Held until the old file is closed, so that no other process takes the place.
         let _ = file.try_lock();
         if cfg!(windows) {
@@ -321,11 +384,14 @@ impl Store {
             && let Some(old) = self.reopened()
         {
             self.file = old;
+            drop(file);
+            let _ = steps.run(DiskStep::Remove, || fs::remove_file(&new));
             return renamed;
         }
         self.file = file;
         self.length = text.len() as u64;
         self.records = records;
+        self.unwritten = None;
         renamed
     }
 

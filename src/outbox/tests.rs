@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::DiskStep;
+use crate::error::{DiskFault, DiskStep};
 use crate::mock::{MockRequest, MockResponse, MockServer};
 use crate::transport::memory::MemoryNetwork;
 use crate::{Agent, ErrorKind};
@@ -65,6 +65,7 @@ impl World {
             if let Some(status) = statuses.next() {
                 let response = MockResponse::with_status(status);
                 return match status {
+                    204 | 400 => response.delay(Duration::from_millis(100)),
                     429 => response.header("Retry-After", "120"),
                     502 => response.header("Retry-After", "1"),
                     _ => response,
@@ -388,30 +389,6 @@ fn torn_and_damaged_lines_cost_only_themselves() {
 }
 
 #[test]
-fn a_disk_that_cannot_be_written_loses_events_and_counts_them() {
-    let folder = Folder::new("disk");
-    let mut world = World::new(&[]);
-    let mut outbox = world.open(&folder);
-    outbox.push(&event(1)).unwrap();
-    let disk = world.agent.disk().unwrap();
-    disk.fail_at(Some(DiskStep::Write));
-    outbox.push(&event(2)).unwrap();
-    world.frames(&mut outbox, 1);
-    assert_eq!(outbox.state().losses.write_failed, 1);
-    assert!(matches!(
-        outbox.last_error().unwrap().kind(),
-        ErrorKind::File(_)
-    ));
-    disk.fail_at(None);
-    outbox.push(&event(3)).unwrap();
-    world.until_sent(&mut outbox);
-    assert_eq!(
-        world.taken.lock().unwrap().events,
-        BTreeMap::from([(1, 1), (3, 1)])
-    );
-}
-
-#[test]
 fn events_of_an_earlier_run_are_sent_and_two_outboxes_do_not_share_a_file() {
     let folder = Folder::new("earlier");
     let mut world = World::new(&[]);
@@ -494,6 +471,7 @@ fn a_kill_at_any_step_loses_no_written_event_and_sends_none_twice() {
     assert!(kills >= 50, "{kills}");
 }
 
+mod disks;
 mod earlier_lines;
 mod extremes;
 #[cfg(windows)]

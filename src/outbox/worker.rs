@@ -101,11 +101,14 @@ impl OutboxWork {
             return false;
         };
         let is_batch = matches!(command, Command::Batch);
-        let mut appended = 0;
+        let (mut appended, mut is_written) = (0, false);
         let result = match &command {
             Command::Append(json) => {
                 appended = json.len();
-                store.append(json, steps).map(|()| None)
+                let written = store.append(json, steps);
+                is_written = written.is_ok();
+                let shrunk = written.and_then(|()| store.shrink(steps));
+                shrunk.map(|()| None)
             }
             Command::Batch => store.batch(self.plan.format, self.plan.gzip, steps),
             Command::Settle { last, is_refused } => {
@@ -121,9 +124,9 @@ impl OutboxWork {
         }
         if let Command::Append(_) = command {
             mailbox.queued_bytes -= appended;
-            match result {
-                Ok(_) => mailbox.written += 1,
-                Err(_) => mailbox.write_failed += 1,
+            match is_written {
+                true => mailbox.written += 1,
+                false => mailbox.write_failed += 1,
             }
         } else if is_batch {
             mailbox.batch = Some(result);
@@ -154,7 +157,7 @@ impl DiskWork for OutboxWork {
             return None;
         }
         if std::mem::take(&mut self.is_dirty)
-            && let Some(store) = &self.store
+            && let Some(store) = &mut self.store
             && let Err(fault) = store.sync(steps)
         {
             lock(&self.mailbox).fault = Some(fault);

@@ -9,7 +9,7 @@ use super::{Record, Store};
 use crate::error::{DiskFault, DiskStep};
 use crate::outbox::lines::Line;
 use crate::outbox::{Losses, OutboxLimits};
-use crate::transport::disk::Steps;
+use crate::transport::disk::{Steps, check_file};
 
 impl Store {
     /// Opens the file and reads what is in it, or makes one.
@@ -22,6 +22,7 @@ impl Store {
         if let Some(parent) = path.parent() {
             steps.run(DiskStep::CreateFolder, || fs::create_dir_all(parent))?;
         }
+        check_file(&path, steps)?;
         let file = steps.run(DiskStep::Open, || {
             let mut options = File::options();
             options.create(true).truncate(false).read(true).write(true);
@@ -39,6 +40,12 @@ impl Store {
             }) => return Err(DiskFault::AlreadyInUse),
             file => file?,
         };
+        // A link of the caller stays: what it leads to is written anew.
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|it| it.is_symlink());
+        let path = match is_link {
+            true => steps.run(DiskStep::Locate, || fs::canonicalize(&path))?,
+            false => path,
+        };
         let mut store = Self {
             path,
             file,
@@ -47,6 +54,7 @@ impl Store {
             records: VecDeque::new(),
             bytes: 0,
             batch: None,
+            unwritten: None,
             length: 0,
             limits,
             losses: Losses::default(),

@@ -4,8 +4,6 @@ use super::*;
 
 #[test]
 fn a_file_that_means_something_else_is_refused() {
-    use crate::error::DiskFault;
-
     let folder = Folder::new("reserved");
     let mut agent = Agent::new();
     for name in ["NUL", r"aux\events", "events:stream", "events."] {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 /// Whether the open file is the one with this name, and not the target of a link with this name.
-pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match system::is_same(file, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         same => same,

@@ -121,6 +121,8 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
 pub(crate) use self::browser::{DownloadFile, stored};
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 pub(crate) use self::download::DownloadFile;
+#[cfg(all(feature = "outbox", not(target_family = "wasm")))]
+pub(crate) use self::identity::is_at;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 pub(crate) use self::job::{DiskJob, DiskWork};
 #[cfg(feature = "agent")]
@@ -133,6 +135,8 @@ pub(crate) use self::replace::replace;
 pub(crate) use self::sidecar::Validator;
 #[cfg(any(feature = "server", feature = "outbox", feature = "patch"))]
 pub(crate) use self::steps::Steps;
+#[cfg(any(feature = "outbox", feature = "patch"))]
+pub(crate) use self::steps::check_file;
 #[cfg(feature = "server")]
 pub(crate) use self::upload::FileSource;
 #[cfg(feature = "agent")]

@@ -23,3 +23,15 @@ impl<'a> Steps<'a> {
         self.0.step(step, work)
     }
 }
+
+/// Fails if the path names a folder, a pipe or a device. A caller asks before it opens a file that need not exist:
+/// opening a pipe may wait for its other end, and reading a device may never end.
+#[cfg(any(feature = "outbox", feature = "patch"))]
+pub(crate) fn check_file(path: &std::path::Path, steps: &Steps<'_>) -> Result<(), DiskFault> {
+    // If nothing is known of it, opening says why.
+    let is_other = || Ok(std::fs::metadata(path).is_ok_and(|it| !it.is_file()));
+    match steps.run(DiskStep::Open, is_other)? {
+        true => Err(DiskFault::NotAFile),
+        false => Ok(()),
+    }
+}
