@@ -9,14 +9,14 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::digest::{Digest, hex};
 use crate::error::{DiskFault, DiskStep, Error, ErrorKind, PatchFault};
-use crate::transport::disk::{Steps, replace};
+use crate::transport::disk::{Steps, check_file, replace};
 
 /// A longer generation file is damaged.
 const MAX_GENERATION_FILE: u64 = 4096;
@@ -82,6 +82,7 @@ impl Root {
         };
         make(&self.0)?;
         let lock_path = self.0.join("patch.lock");
+        check_file(&lock_path, steps).map_err(|fault| failed(fault, &lock_path))?;
         let lock = steps
             .run(DiskStep::Open, || {
                 let mut options = File::options();
@@ -122,6 +123,10 @@ impl Root {
     /// The visible generation.
     pub(super) fn read_generation(&self) -> Result<Option<u64>, Error> {
         let path = self.generation_file();
+        // Opening a pipe would wait for its other end.
+        if fs::metadata(&path).is_ok_and(|it| !it.is_file()) {
+            return Err(failed(DiskFault::NotAFile, &path));
+        }
         let mut text = Vec::new();
         let read = File::open(&path)
             .and_then(|file| file.take(MAX_GENERATION_FILE).read_to_end(&mut text));
@@ -160,7 +165,11 @@ impl Root {
         let new = self.0.join("current.json.new");
         let text = json!({ "version": VERSION, "generation": number }).to_string();
         steps
-            .run(DiskStep::Write, || fs::write(&new, &text))
+            .run(DiskStep::Write, || {
+                // Left by a kill, or planted; `create_new` follows no link.
+                let _ = fs::remove_file(&new);
+                File::create_new(&new)?.write_all(text.as_bytes())
+            })
             .and_then(|()| {
                 steps.run(DiskStep::Sync, || {
                     File::options().write(true).open(&new)?.sync_all()

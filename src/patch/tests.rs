@@ -203,6 +203,31 @@ fn a_full_disk_fails_the_patch_and_keeps_the_set_from_before() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn links_and_pipes_in_place_of_the_patchs_own_files_are_not_followed_and_not_waited_for() {
+    let folder = Folder::new("planted");
+    let (old, new) = versions();
+    let (old_manifest, new_manifest) = (manifest(&old, &folder.0), manifest(&new, &folder.0));
+    let root = folder.0.join("root");
+    World::new(&old).run(&old_manifest, &root).unwrap();
+    let victim = folder.0.join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, root.join("current.json.new")).unwrap();
+    World::new(&new).run(&new_manifest, &root).unwrap();
+    assert!(visible(&root) == new);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    for name in ["patch.lock", "current.json"] {
+        let path = root.join(name);
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        let error = World::new(&new).run(&new_manifest, &root).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::File(DiskFault::NotAFile));
+        assert_eq!(error.path(), Some(&*path));
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
 /// Programs on Windows must say that they take more than 260 characters, or ask for it in each call.
 #[test]
 fn sets_with_paths_longer_than_windows_likes_are_installed_patched_and_repaired() {
