@@ -90,3 +90,35 @@ fn a_tool_that_runs_twice_has_two_ports_and_a_damaged_file_is_named() {
     drop(second);
     std::fs::remove_file(file).unwrap();
 }
+
+/// In a folder for temporary files everybody can make a file of this name.
+#[cfg(unix)]
+#[test]
+fn a_port_file_that_another_user_may_have_planted_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let name = format!("httpoll-test-planted-{}", std::process::id());
+    let tool = tool(&name);
+    let file = tool.port_file().path().to_owned();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for mode in [0o604, 0o640, 0o620, 0o602] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let error = LocalTool::find(&name).unwrap_err().to_string();
+        assert!(error.contains("another user may have made it"), "{error}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let real = file.with_extension("real");
+    std::fs::write(&real, text).unwrap();
+    std::os::unix::fs::symlink(&real, &file).unwrap();
+    let error = LocalTool::find(&name).unwrap_err().to_string();
+    assert!(error.contains("it is no file"), "{error}");
+    std::fs::remove_file(&real).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    // Nobody writes to this pipe.
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    let error = LocalTool::find(&name).unwrap_err().to_string();
+    assert!(error.contains("it is no file"), "{error}");
+    drop(tool);
+    assert!(file.exists(), "it is not the tool's");
+    std::fs::remove_file(&file).unwrap();
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Server;
 use super::builder::ServerBuilder;
 use super::guard::{Guard, RunToken, TokenScope};
+use super::port_file::private_file::read_private;
 use super::port_file::{PortCandidates, PortFile, WrittenPortFile};
 use crate::error::{Error, Misuse, NetworkFault};
 
@@ -57,10 +58,10 @@ impl LocalTool {
     ///
     /// # Errors
     /// [`Misuse::InvalidToolName`] when the name is not allowed; [`NetworkFault::System`] when the file cannot be
-    /// read or is not a port file. The text names the file.
+    /// read or is not a port file, or when another user may have made it. The text names the file.
     pub fn find(name: &str) -> Result<Option<PortFile>, Error> {
         let path = path_of(name)?;
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_private(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path, &error)),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use private_file::create_private;
+use private_file::{create_private, read_small};
 
 /// The ports to try in order: the preferred one, then those of a range, then any free port.
 ///
@@ -195,7 +195,7 @@ impl WrittenPortFile {
 
 impl Drop for WrittenPortFile {
     fn drop(&mut self) {
-        let on_disk = fs::read_to_string(&self.path);
+        let on_disk = read_small(&self.path);
         if on_disk.is_ok_and(|text| PortFile::parse(&text).as_ref() == Ok(&self.file)) {
             // A failure cannot be reported here. The process number in the file shows a reader that it is stale.
             let _ = fs::remove_file(&self.path);
