@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::redirect::RedirectPolicy;
 use bevy_httpoll::httpoll::server::multipart::FormField;
 use bevy_httpoll::httpoll::server::oauth::{
     AuthorizationCode, OAuthLoopback, OAuthRequest, code_challenge,
@@ -112,6 +113,8 @@ fn exchange(http: &mut Http, service: SocketAddr, code: &AuthorizationCode) {
     ];
     http.post(format!("http://{service}/token"))
         .form(form)
+        // A redirect of the kind 307 would send the code and its verifier elsewhere.
+        .with(|request| request.redirects(RedirectPolicy::none()))
         .on_json(
             move |token: On<HttpJson<Token>>,
                   mut agent: ResMut<HttpAgent>,

@@ -20,7 +20,6 @@ const VERSION: u8 = 5;
 /// RFC 1928 §3: the methods.
 const NO_AUTHENTICATION: u8 = 0x00;
 const USERNAME_PASSWORD: u8 = 0x02;
-const NO_ACCEPTABLE_METHOD: u8 = 0xFF;
 /// RFC 1929 §2: the version of the negotiation.
 const LOGIN_VERSION: u8 = 1;
 /// RFC 1928 §4.
@@ -170,8 +169,8 @@ impl Socks {
                 match (method, &self.login) {
                     (NO_AUTHENTICATION, _) => self.say(Awaits::Reply),
                     (USERNAME_PASSWORD, Some(_)) => self.say(Awaits::Login),
-                    (NO_ACCEPTABLE_METHOD, _) => return Err(ProxyFault::NoAcceptableMethod),
-                    _ => return Err(ProxyFault::MalformedReply),
+                    // Some proxies name the login that they require although it was not offered.
+                    _ => return Err(ProxyFault::NoAcceptableMethod),
                 }
                 Ok(Some(2))
             }

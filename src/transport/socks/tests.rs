@@ -161,8 +161,8 @@ fn refusals_are_distinguished_however_they_are_split() {
         (None, &[b"\x05\xff"], ProxyFault::NoAcceptableMethod),
         (login, &[b"\x05\xff"], ProxyFault::NoAcceptableMethod),
         // A method that was not offered.
-        (None, &[b"\x05\x02"], ProxyFault::MalformedReply),
-        (login, &[b"\x05\x01"], ProxyFault::MalformedReply),
+        (None, &[b"\x05\x02"], ProxyFault::NoAcceptableMethod),
+        (login, &[b"\x05\x01"], ProxyFault::NoAcceptableMethod),
         // Other protocols.
         (None, &[b"\x04\x00"], ProxyFault::MalformedReply),
         (
