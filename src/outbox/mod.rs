@@ -54,11 +54,12 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `outbox` | when a batch is sent, and what its response means |
+//! | `outbox`, `options` | when a batch is sent, and what its response means; what the owner may choose |
 //! | `store`, `lines` | the file |
 //! | `worker` | what the owner and the worker for files tell each other |
 
 mod lines;
+mod options;
 // The module holds the type after which it is named.
 #[allow(clippy::module_inception)]
 mod outbox;

@@ -70,8 +70,7 @@ fn a_fresh_tls_get_takes_four_polls_and_two_when_busy_polling() {
     let looks_once = Budget::default().with_busy_poll(BusyPoll::Off);
     assert_eq!(polls_of_a_fresh_get(&looks_once), 4);
     let busy_polls = BusyPoll::Exchange(Duration::from_micros(500));
-    // The handshake's cryptography takes longer than a default frame in a debug build.
-    let budget = Budget::unlimited().with_busy_poll(busy_polls);
+    let budget = Budget::default().with_busy_poll(busy_polls);
     assert_eq!(polls_of_a_fresh_get(&budget), 2);
 }
 

@@ -1,21 +1,22 @@
 //! Which handler gets a request: the rules of Blade for paths that end in a slash, parameters and rests by
 //! specificity, methods for each path, `405` with `Allow`, automatic `HEAD` and `OPTIONS`. Patterns and their
-//! tree are in `pattern`; `app` calls the handlers.
+//! tree are in `pattern`, one handler with its settings in `route`; `app` calls the handlers.
 
 mod pattern;
+mod route;
 
-use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
 
-use super::fault::HandlerError;
 use super::into_response::{IntoResponse, Outcome};
 use super::request::Request;
 use super::response::Response;
 use crate::error::{Error, Misuse};
-use crate::exclusive::Exclusive;
 use pattern::{Reach, Tree};
+pub(super) use route::Handler;
+pub use route::Route;
+use route::call;
 
 /// A table of handlers by method and path. A [`Server`](crate::server::Server) has one. Other tables can be
 /// made separately and [merged](crate::server::Server::merge) or set as
@@ -55,24 +56,6 @@ enum Verb {
     One(Method),
 }
 
-/// One registered handler, and its settings.
-#[derive(Debug)]
-pub struct Route {
-    pub(super) handler: Handler,
-    pub(super) max_body: Option<u64>,
-    pub(super) at_head: bool,
-}
-
-type Call =
-    Exclusive<Box<dyn FnMut(&mut Request, &mut Response) -> Result<(), HandlerError> + Send>>;
-
-/// What produces the response.
-pub(super) enum Handler {
-    Call(Call),
-    /// [`Server::next_request`](crate::server::Server::next_request).
-    Pull,
-}
-
 /// What the table decides about a request.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -89,23 +72,6 @@ pub(super) enum Found {
 pub(super) struct RouteId {
     path: usize,
     route: usize,
-}
-
-impl Route {
-    /// How many bytes of content are collected at most, instead of
-    /// [`ServerLimits::body_bytes`](crate::server::ServerLimits::body_bytes). `u64::MAX` means no limit.
-    pub fn max_body(&mut self, bytes: u64) -> &mut Self {
-        self.max_body = Some(bytes);
-        self
-    }
-
-    /// Calls the handler as soon as the head has arrived. [`Request::take_content`] takes the content, if there
-    /// is some, and sends `100 Continue`. A handler that responds without taking the content refuses it. The
-    /// content then has no limit, unless [`max_body`](Self::max_body) sets one and `Content-Length` exceeds it.
-    pub fn at_head(&mut self) -> &mut Self {
-        self.at_head = true;
-        self
-    }
 }
 
 impl Routes {
@@ -312,15 +278,6 @@ impl Path {
     }
 }
 
-impl fmt::Debug for Handler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Call(_) => "Call",
-            Self::Pull => "Pull",
-        })
-    }
-}
-
 /// The parameters that a pattern matches in a path; `None` when it does not match the path.
 #[cfg(all(fuzzing, feature = "full"))]
 pub fn route_params(pattern: &str, path: &str) -> Result<Option<Vec<(Arc<str>, String)>>, Misuse> {
@@ -332,12 +289,6 @@ pub fn route_params(pattern: &str, path: &str) -> Result<Option<Vec<(Arc<str>, S
         false
     });
     Ok(params)
-}
-
-fn call(
-    handler: impl FnMut(&mut Request, &mut Response) -> Result<(), HandlerError> + Send + 'static,
-) -> Handler {
-    Handler::Call(Exclusive::new(Box::new(handler)))
 }
 
 /// HTTP's own methods in upper or lower case. Others stay as written, because methods are case-sensitive
