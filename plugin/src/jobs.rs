@@ -365,6 +365,24 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_is_inserted_again_and_again_takes_the_room_of_one() {
+        let mut jobs = Jobs::default();
+        let now = Instant::now();
+        for _ in 0..10_000 {
+            jobs.end(entity(0));
+            jobs.submit(entity(0), HttpPhase::default(), now);
+        }
+        assert!(jobs.submitted.len() < 500, "{}", jobs.submitted.len());
+        // Those that were cancelled and keep their components.
+        for number in 1..10_000 {
+            jobs.submit(entity(number), HttpPhase::default(), now);
+            jobs.end(entity(number));
+        }
+        assert!(jobs.submitted.len() < 500, "{}", jobs.submitted.len());
+        assert_eq!(jobs.in_flight(), 1);
+    }
+
+    #[test]
     fn a_request_that_ends_while_it_waits_for_its_round_begins_none() {
         let mut jobs = Jobs::default();
         let now = Instant::now();
@@ -383,5 +401,26 @@ mod tests {
         let began: Vec<Entity> = began.map(|(entity, _)| entity).collect();
         assert_eq!(began, [entity(0), entity(2)]);
         assert!(!jobs.has_scheduled());
+    }
+
+    #[test]
+    fn a_request_that_ends_or_is_replaced_while_it_is_held_back_is_not_sent() {
+        let mut jobs = Jobs::default();
+        let now = Instant::now();
+        for number in 0..3 {
+            jobs.submit(entity(number), HttpPhase::default(), now);
+            if let Some((entity, serial)) = jobs.next_submitted() {
+                jobs.hold(entity, serial);
+            }
+        }
+        assert_eq!((jobs.in_flight(), jobs.need_frames()), (0, false));
+        assert_eq!(jobs.end(entity(0)), Ended::Waiting);
+        assert_eq!(jobs.end(entity(1)), Ended::Waiting);
+        jobs.submit(entity(1), HttpPhase::default(), now);
+        jobs.release_held(|_| true);
+        let sent = std::iter::from_fn(|| jobs.next_submitted());
+        let sent: Vec<(Entity, Serial)> = sent.collect();
+        assert_eq!(sent, [(entity(1), 4), (entity(2), 3)]);
+        assert_eq!(jobs.in_flight(), 0);
     }
 }

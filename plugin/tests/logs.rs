@@ -53,6 +53,7 @@ fn mistakes_of_the_developer_are_logged_once() {
         "{logged:?}"
     );
     unobserved_errors_are_logged_once();
+    a_post_with_an_idempotency_key_is_not_explained();
     a_post_that_is_not_retried_is_explained_once();
 
     // A slow observer.
@@ -82,6 +83,11 @@ fn mistakes_of_the_developer_are_logged_once() {
 
     #[cfg(feature = "server")]
     slow_handlers_are_logged();
+    #[cfg(feature = "server")]
+    handlers_that_fail_are_logged();
+    #[cfg(feature = "server")]
+    requests_that_nothing_responds_to_are_logged_once();
+    a_long_wait_for_a_connection_is_logged_with_its_reason();
 
     // Invalid settings.
     App::new().add_plugins(HttpollPlugin {
@@ -123,6 +129,82 @@ fn slow_handlers_are_logged() {
     let logged = lines();
     assert_eq!(logged.len(), 1, "at most once a second: {logged:?}");
     assert!(logged[0].contains("/slow"), "{logged:?}");
+}
+
+#[cfg(feature = "server")]
+fn handlers_that_fail_are_logged() {
+    use bevy_httpoll::httpoll::server::Request;
+    let network = MemoryNetwork::new();
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        ..HttpollPlugin::default()
+    });
+    app.world_mut()
+        .spawn(HttpServer::bind("10.0.0.7:80").with(|server| {
+            server.route("GET", "/", |_: &mut Request| -> Result<(), _> {
+                Err(std::io::Error::other("no scores today"))
+            })?;
+            Ok(())
+        }));
+    run(&mut app, &network, 3);
+    app.world_mut().spawn(HttpRequest::get("http://10.0.0.7/"));
+    run(&mut app, &network, 20);
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("no scores today"), "{logged:?}");
+}
+
+#[cfg(feature = "server")]
+fn requests_that_nothing_responds_to_are_logged_once() {
+    let network = MemoryNetwork::new();
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        ..HttpollPlugin::default()
+    });
+    app.world_mut().spawn(HttpServer::bind("10.0.0.7:80"));
+    run(&mut app, &network, 3);
+    for path in ["favicon.ico?token=secret", "robots.txt"] {
+        app.world_mut()
+            .spawn(HttpRequest::get(format!("http://10.0.0.7/{path}")));
+        run(&mut app, &network, 40);
+    }
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(
+        logged[0].contains("GET /favicon.ico got status 404"),
+        "{logged:?}"
+    );
+    assert!(!logged[0].contains("secret"), "{logged:?}");
+}
+
+fn a_long_wait_for_a_connection_is_logged_with_its_reason() {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let _rule = server.any("/**").reply(MockResponse::ok().never());
+    let mut pool = bevy_httpoll::httpoll::agent::PoolLimits::default();
+    pool.per_host = 1;
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        pool,
+        ..HttpollPlugin::default()
+    });
+    for path in ["first", "second?token=secret"] {
+        let request = HttpRequest::get(format!("http://game.example/{path}"));
+        app.world_mut().spawn(request);
+    }
+    run(&mut app, &network, 400);
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    for part in ["GET http://game.example/second has waited", "per_host"] {
+        assert!(logged[0].contains(part), "{logged:?}");
+    }
+    assert!(!logged[0].contains("secret"), "{logged:?}");
 }
 
 /// An app with a server whose responses are all 503.
@@ -167,6 +249,13 @@ fn unobserved_errors_are_logged_once() {
         assert!(!logged[0].contains(secret), "{logged:?}");
     }
 
+    // What another entity observes is not observed here.
+    let (mut app, network) = busy_server();
+    app.world_mut().spawn(()).on_error(|_: On<HttpError>| ());
+    app.world_mut().spawn(request());
+    run(&mut app, &network, 20);
+    assert_eq!(lines().len(), 1);
+
     // Observed in one way or another.
     let (mut app, network) = busy_server();
     let owner = app
@@ -206,6 +295,25 @@ fn a_post_that_is_not_retried_is_explained_once() {
         "{logged:?}"
     );
     assert!(logged[0].contains("idempotency_key"), "{logged:?}");
+}
+
+/// It is not retried because the server asks for more patience than the policy has.
+fn a_post_with_an_idempotency_key_is_not_explained() {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let refusal = MockResponse::with_status(503).header("Retry-After", "86400");
+    let _rule = server.any("/**").reply(refusal);
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        ..HttpollPlugin::default()
+    });
+    let request = HttpRequest::post("http://game.example/scores").header("idempotency-key", "7");
+    app.world_mut().spawn((request, HttpRetry::times(3)));
+    run(&mut app, &network, 50);
+    assert_eq!(server.requests().len(), 1);
+    assert!(lines().is_empty());
 }
 
 /// The log names the parsing of JSON on the frame, and not only the observers of the response.

@@ -117,3 +117,39 @@ impl fmt::Display for HttpPhase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phase_of_httpoll_has_a_phase_of_the_same_name() {
+        let phases = [
+            Phase::Queue,
+            Phase::Resolve,
+            Phase::Connect,
+            Phase::Tunnel,
+            Phase::TlsHandshake,
+            Phase::SendHead,
+            Phase::AwaitContinue,
+            Phase::SendBody,
+            Phase::AwaitHead,
+            Phase::ReceiveBody,
+            Phase::AwaitRetry,
+        ];
+        for phase in phases {
+            let own = HttpPhase::of(phase).unwrap_or_default();
+            assert_eq!(format!("{own:?}"), format!("{phase:?}"));
+            assert_eq!(own.to_string(), phase.to_string());
+            assert!(!own.is_over(), "{own}");
+        }
+        for (own, text) in [
+            (HttpPhase::Done, "done"),
+            (HttpPhase::Failed, "failed"),
+            (HttpPhase::Cancelled, "cancelled"),
+        ] {
+            assert_eq!(own.to_string(), text);
+            assert!(own.is_over(), "{own}");
+        }
+    }
+}

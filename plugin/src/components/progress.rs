@@ -56,3 +56,22 @@ impl From<httpoll::agent::Progress> for HttpProgress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_is_known_with_the_length_and_at_most_1() {
+        for (part, whole, expected) in [
+            (5, None, None),
+            (0, Some(0), None),
+            (0, Some(10), Some(0.0)),
+            (5, Some(10), Some(0.5)),
+            (10, Some(10), Some(1.0)),
+            (11, Some(10), Some(1.0)),
+        ] {
+            assert_eq!(fraction(part, whole), expected, "{part} of {whole:?}");
+        }
+    }
+}

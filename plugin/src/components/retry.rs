@@ -131,6 +131,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_repetition_that_could_do_harm_is_refused() {
+        let retry = HttpRetry::times(1);
+        let post = HttpRequest::post("/");
+        assert!(retry.refuses(&post, Some(503), false));
+        assert!(retry.refuses(&post, None, true));
+        // Nothing would be sent again anyway.
+        assert!(!retry.refuses(&post, Some(404), false));
+        assert!(!retry.refuses(&post, None, false));
+        assert!(!HttpRetry::times(0).refuses(&post, Some(503), false));
+        // The server carries it out once only, or the game says so.
+        let key = HttpRequest::post("/").header("idempotency-key", "7");
+        assert!(!retry.refuses(&key, Some(503), false));
+        for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"] {
+            let request = HttpRequest::new(method, "/");
+            assert!(!retry.refuses(&request, Some(503), false), "{method}");
+        }
+        let mut allowed = HttpRetry::times(1);
+        allowed.non_idempotent = true;
+        assert!(!allowed.refuses(&post, Some(503), false));
+    }
+
+    #[test]
     fn the_component_and_the_policy_have_the_same_values() {
         let mut policy = RetryPolicy::standard();
         policy.retries = 9;

@@ -48,3 +48,24 @@ impl From<PhaseTimeouts> for Timeouts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phase_keeps_its_timeout() {
+        let second = Duration::from_secs(1);
+        let timeouts = Timeouts::with(|timeouts| {
+            timeouts.resolve = Some(second);
+            timeouts.connect = Some(2 * second);
+            timeouts.tunnel = Some(3 * second);
+            timeouts.tls_handshake = Some(4 * second);
+            timeouts.continue_wait = Some(5 * second);
+            timeouts.head = Some(6 * second);
+            timeouts.stall = Some(7 * second);
+        });
+        let saved = PhaseTimeouts::from(timeouts.clone());
+        assert_eq!(Timeouts::from(saved), timeouts);
+    }
+}

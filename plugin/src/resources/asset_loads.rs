@@ -40,8 +40,6 @@ struct UnderWay {
     /// Pieces for which the channel had no space.
     waiting: VecDeque<Piece>,
     progress: HttpProgress,
-    /// The head was delivered: failures from now on are reading failures.
-    has_head: bool,
     is_paused: bool,
     is_over: bool,
     _counted: CountedLoad,
@@ -101,7 +99,6 @@ impl HttpAssetLoads {
                         pieces: load.pieces,
                         waiting: VecDeque::new(),
                         progress: HttpProgress::default(),
-                        has_head: false,
                         is_paused: false,
                         is_over: false,
                         _counted: load.counted,
@@ -139,7 +136,6 @@ impl HttpAssetLoads {
         };
         match event {
             Event::Head { head, .. } => {
-                load.has_head = true;
                 let status = head.status.as_u16();
                 match status {
                     200..=299 => load.waiting.push_back(Ok(Bytes::new())),
@@ -152,14 +148,6 @@ impl HttpAssetLoads {
             }
             Event::Chunk { bytes, .. } if !bytes.is_empty() => load.waiting.push_back(Ok(bytes)),
             Event::Done { response, .. } => {
-                if !load.has_head {
-                    // It came from the cache, or has no content.
-                    let status = response.status().as_u16();
-                    load.waiting.push_back(match status {
-                        200..=299 => Ok(Bytes::new()),
-                        _ => Err(refusal(status, &load.path)),
-                    });
-                }
                 if !response.body().is_empty() {
                     load.waiting.push_back(Ok(response.body().clone()));
                 }

@@ -174,7 +174,7 @@ pub(crate) fn is_observed<E: Event, R: Component + Relationship>(
     else {
         return false;
     };
-    if !observers.global_observers().is_empty() || !observers.component_observers().is_empty() {
+    if !observers.global_observers().is_empty() {
         return true;
     }
     let mut next = Some(entity);

@@ -53,6 +53,60 @@ fn the_whole_request_can_be_built_on_the_value_that_http_returns() {
 }
 
 #[test]
+fn observers_can_be_attached_to_the_value_that_http_returns() {
+    let mut game = Game::new();
+    let _rules = [
+        game.server
+            .get("/lines")
+            .reply(MockResponse::ok().text("1\n2\n")),
+        game.server
+            .get("/gone")
+            .reply(MockResponse::with_status(404)),
+    ];
+    let (sender, receiver) = mpsc::channel();
+    game.app.add_systems(Startup, move |mut http: Http| {
+        let note = |what: &'static str| {
+            let sender = sender.clone();
+            move || sender.send(what).unwrap()
+        };
+        let (observed, responded, failed) = (note("observed"), note("responded"), note("failed"));
+        let message = note("message");
+        http.get(url("/lines"))
+            .insert(HttpStream::Messages(HttpFraming::default()))
+            .observe(move |_: On<HttpResponse>| observed())
+            .on_response(move |_: On<HttpResponse>| responded())
+            .on_message(move |on: On<HttpMessage<u32>>| {
+                assert!(on.result.is_ok());
+                message();
+            });
+        http.get(url("/gone"))
+            .error_for_status()
+            .on_error(move |_: On<HttpError>| failed());
+    });
+    game.until_finished(2);
+    let mut notes: Vec<_> = receiver.try_iter().collect();
+    notes.sort_unstable();
+    let expected = ["failed", "message", "message", "observed", "responded"];
+    assert_eq!(notes, expected);
+}
+
+#[test]
+fn a_secret_field_that_is_set_again_replaces_the_first() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let request = HttpRequest::get(url("/"))
+        .secret_header("X-Key", "old")
+        .secret_header("X-Other", "other")
+        .secret_header("x-key", "new");
+    game.spawn(request);
+    game.until_finished(1);
+    let fields = game.server.requests()[0].headers.clone();
+    let keys: Vec<_> = fields.get_all("x-key").collect();
+    assert_eq!(keys, [b"new"]);
+    assert_eq!(fields.get("x-other"), Some(&b"other"[..]));
+}
+
+#[test]
 fn the_entity_is_known_before_the_request_is_spawned_and_is_despawned_at_the_end() {
     #[derive(Resource)]
     struct Spawned(Vec<Entity>);

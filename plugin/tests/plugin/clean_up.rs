@@ -103,8 +103,9 @@ fn cancelling_writes_http_finished() {
         bevy_app::Last,
         |mut messages: MessageReader<HttpFinished>, mut cancelled: ResMut<Cancelled>| {
             for message in messages.read() {
-                assert!(matches!(message.outcome, HttpOutcome::Cancelled));
-                cancelled.0.push((message.request, message.owner));
+                if matches!(message.outcome, HttpOutcome::Cancelled) {
+                    cancelled.0.push((message.request, message.owner));
+                }
             }
         },
     );
@@ -118,8 +119,53 @@ fn cancelling_writes_http_finished() {
             .trigger(CancelHttp { request: running });
     }
     game.frames(3);
+    // Between two rounds.
+    let _rule = game.server.get("/round").reply(MockResponse::ok());
+    let repeat = HttpRepeat::every(std::time::Duration::from_secs(60));
+    let between = game.spawn((HttpRequest::get(url("/round")), repeat, KeepRequest));
+    game.until_finished(1);
+    game.frame();
+    for _ in 0..2 {
+        game.app
+            .world_mut()
+            .trigger(CancelHttp { request: between });
+        game.frames(3);
+    }
     assert_eq!(
         game.app.world().resource::<Cancelled>().0,
-        [(running, Some(owner))]
+        [(running, Some(owner)), (between, None)]
     );
+}
+
+#[test]
+fn a_request_takes_its_stream_along_but_leaves_that_of_a_node() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
+    let request = || (HttpRequest::get(url("/")), HttpStream::Chunks);
+    let player = game.spawn((Player, request()));
+    let node = game.spawn((HttpClientNode::default(), request()));
+    game.until_finished(2);
+    game.frames(2);
+    let has_stream = |entity: Entity| {
+        let entity = game.app.world().entity(entity);
+        assert!(!entity.contains::<HttpRequest>());
+        entity.contains::<HttpStream>()
+    };
+    assert!(!has_stream(player));
+    assert!(has_stream(node));
+}
+
+#[test]
+fn a_request_that_is_despawned_when_its_phase_fails_reports_no_error() {
+    let mut game = Game::new();
+    game.app
+        .add_observer(|on: On<HttpPhaseChanged>, mut commands: Commands| {
+            if on.to == HttpPhase::Failed {
+                commands.entity(on.request).despawn();
+            }
+        });
+    let request = game.spawn(HttpRequest::get("http://nowhere.example/"));
+    game.until(|world| world.get_entity(request).is_err());
+    game.frames(3);
+    assert!(game.log().errors.is_empty(), "{:?}", game.log());
 }

@@ -9,7 +9,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, unhurried, url};
+use crate::support::{EventLog, Game, unhurried, url};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -121,6 +121,98 @@ fn a_rate_limit_applies_from_the_frame_of_the_spawn_on() {
             .remove::<HttpRateLimit>();
     });
     assert!(unlimited_again < SECOND / 2, "{unlimited_again:?}");
+}
+
+#[test]
+fn a_request_that_loses_its_rate_limit_goes_on_at_full_speed() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![7; 5_000]));
+    let request = game.spawn((HttpRequest::get(url("/")), HttpRateLimit(100)));
+    game.frames(60);
+    assert!(game.log().responses.is_empty());
+    let mut request = game.app.world_mut().entity_mut(request);
+    request.remove::<HttpRateLimit>();
+    assert!(game.until(|world| !world.resource::<EventLog>().responses.is_empty()) < 30);
+}
+
+#[test]
+fn a_request_is_in_flight_until_it_ends_and_while_it_is_between_two_rounds_it_is_not() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let kept = game.spawn((HttpRequest::get(url("/")), KeepRequest));
+    let repeated = game.spawn((HttpRequest::get(url("/")), HttpRepeat::every(60 * SECOND)));
+    let paused = game.spawn((HttpRequest::get(url("/")), HttpPaused));
+    let plain = game.spawn(());
+    let in_flight = |game: &Game| [kept, repeated].map(|it| game.agent().is_in_flight(it));
+    assert_eq!(in_flight(&game), [true, true]);
+    game.until_finished(2);
+    game.frame();
+    assert_eq!(in_flight(&game), [false, false]);
+    assert!(!game.agent().is_in_flight(paused));
+    assert!(!game.agent().is_in_flight(plain));
+}
+
+/// How long 3,000 bytes of the game and 3,000 bytes in the background take with these limits.
+fn times_of_limited_agent(limit: impl Fn(&mut HttpAgent)) -> (Duration, Duration) {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![7; 3_000]));
+    limit(&mut game.app.world_mut().resource_mut::<HttpAgent>());
+    let began = game.network.now();
+    let front = game.spawn(HttpRequest::get(url("/")));
+    let back = game.spawn((HttpRequest::get(url("/")), HttpPriority::Background));
+    let end = |game: &mut Game, request| {
+        game.until(|world| {
+            let log = world.resource::<EventLog>();
+            log.responses.iter().any(|response| response.0 == request)
+        });
+        game.network.now() - began
+    };
+    (end(&mut game, front), end(&mut game, back))
+}
+
+#[test]
+fn the_rate_of_all_requests_and_that_of_a_priority_are_limited_until_the_limit_is_removed() {
+    let (front, back) = times_of_limited_agent(|_| ());
+    assert!(back < SECOND / 2, "{front:?} {back:?}");
+    let (front, back) = times_of_limited_agent(|http| http.set_global_rate_limit(Some(1_000)));
+    assert!(back > 4 * SECOND, "{front:?} {back:?}");
+    let (front, back) = times_of_limited_agent(|http| {
+        http.set_priority_rate_limit(HttpPriority::Background, Some(1_000));
+    });
+    assert!(
+        front < SECOND / 2 && back > 2 * SECOND,
+        "{front:?} {back:?}"
+    );
+    let (front, back) = times_of_limited_agent(|http| {
+        http.set_global_rate_limit(Some(1_000));
+        http.set_global_rate_limit(None);
+        http.set_priority_rate_limit(HttpPriority::Background, Some(1_000));
+        http.set_priority_rate_limit(HttpPriority::Background, None);
+    });
+    assert!(back < SECOND / 2, "{front:?} {back:?}");
+}
+
+#[test]
+fn idle_connections_close_when_the_game_asks_for_it() {
+    let mut game = Game::new();
+    let _rules = [
+        game.server.get("/").reply(MockResponse::ok()),
+        game.server.get("/never").reply(MockResponse::ok().never()),
+    ];
+    game.spawn(HttpRequest::get(url("/never")));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    assert_eq!(game.connections(), 2);
+    let mut http = game.app.world_mut().resource_mut::<HttpAgent>();
+    http.close_idle_connections();
+    game.frame();
+    assert_eq!(game.connections(), 1, "that of the other request stays");
 }
 
 #[test]

@@ -108,14 +108,22 @@ fn draining_ends_at_its_deadline() {
 #[test]
 fn draining_does_not_wait_for_streams_or_the_next_round() {
     let (mut app, server) = exiting_app(HttpOnExit::Drain(TIME_LIMIT));
+    let events = serve(|_| {
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n".to_owned()
+    });
     app.world_mut().spawn((
         HttpRequest::get(format!("http://{server}/")),
         HttpRepeat::every(Duration::ZERO),
     ));
     app.world_mut().spawn((
-        HttpRequest::get(format!("http://{server}/")),
+        HttpRequest::get(format!("http://{events}/")),
         HttpStream::ServerSentEvents,
     ));
+    #[derive(Resource, Default)]
+    struct Events(usize);
+    app.init_resource::<Events>()
+        .add_observer(|_: On<HttpServerSentEvent>, mut events: ResMut<Events>| events.0 += 1);
+    crate::support::until(&mut app, |world| world.resource::<Events>().0 > 0);
     app.world_mut().write_message(AppExit::Success);
     let start = Instant::now();
     app.update();

@@ -292,3 +292,35 @@ fn a_type_that_panics_off_the_frame_leaves_no_request_behind() {
     game.until(|world| world.get_entity(entity).is_err());
     assert!(game.agent().is_idle());
 }
+
+#[test]
+fn json_of_a_request_that_was_replaced_meanwhile_is_not_delivered() {
+    let mut game = Game::with(HttpollPlugin {
+        json_off_frame: 0,
+        ..unhurried()
+    });
+    let _rules = [
+        game.server.get("/1").reply(MockResponse::ok().text("1")),
+        game.server.get("/2").reply(MockResponse::ok().text("2")),
+    ];
+    let (sender, receiver) = mpsc::channel();
+    game.app
+        .world_mut()
+        .spawn(HttpRequest::get(url("/1")))
+        .on_json(move |on: On<HttpJson<u32>>| {
+            sender.send(on.result.as_ref().ok().copied()).unwrap();
+        })
+        .on_response(|on: On<HttpResponse>, mut commands: Commands| {
+            if on.text() == "1" {
+                let next = HttpRequest::get(url("/2"));
+                commands.entity(on.request).insert(next);
+            }
+        });
+    let start = std::time::Instant::now();
+    while game.agent().needs_frames() {
+        game.frame();
+        std::thread::yield_now();
+        assert!(start.elapsed() < crate::support::TIME_LIMIT);
+    }
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Some(2)]);
+}

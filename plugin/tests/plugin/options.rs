@@ -151,6 +151,63 @@ fn a_cancelled_download_leaves_no_file_unless_it_resumes() {
 }
 
 #[test]
+fn a_cancelled_download_may_keep_what_has_arrived() {
+    let folder = Folder::new("partial");
+    let mut game = Game::new();
+    let _rule = game.server.get("/pack").reply(
+        MockResponse::ok()
+            .bytes(vec![7; 40_000])
+            .drip(5_000, Duration::from_millis(50)),
+    );
+    for (keep, names) in [(false, &[][..]), (true, &["pack.part", "pack.part.json"])] {
+        let entity = game.spawn((
+            HttpRequest::get(url("/pack")),
+            HttpDownload::to(folder.path("pack")).keep_partial(keep),
+        ));
+        game.until(|world| {
+            let progress = world.get::<HttpProgress>(entity);
+            progress.is_some_and(|it| it.received >= 15_000)
+        });
+        game.app.world_mut().despawn(entity);
+        game.frames(3);
+        assert_eq!(folder.names(), names, "{keep}");
+    }
+}
+
+#[test]
+fn a_download_larger_than_its_limit_fails() {
+    use bevy_httpoll::httpoll::error::DiskFault;
+    use bevy_httpoll::httpoll::limits::Limit;
+    let folder = Folder::new("limit");
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/pack")
+        .reply(MockResponse::ok().bytes(vec![7; 100]));
+    for most in [99, 100, 0] {
+        let name = format!("pack-{most}");
+        game.spawn((
+            HttpRequest::get(url("/pack")),
+            HttpDownload::to(folder.path(&name)).max_size(most),
+        ));
+    }
+    game.until_finished(3);
+    game.spawn((
+        HttpRequest::get(url("/pack")),
+        HttpDownload::to(folder.path("pack-other")).expected_size(101),
+    ));
+    game.until_finished(4);
+    let errors: Vec<_> = game.log().errors.iter().map(|(_, kind)| kind).collect();
+    let other = DiskFault::SizeMismatch {
+        expected: 101,
+        found: 100,
+    };
+    let expected = [Limit::FileBytes(99).into(), ErrorKind::File(other)];
+    assert_eq!(errors, expected.iter().collect::<Vec<_>>());
+    assert_eq!(folder.names(), ["pack-0", "pack-100"]);
+}
+
+#[test]
 fn a_download_with_status_404_is_an_error_and_leaves_no_file() {
     let folder = Folder::new("missing");
     let mut game = Game::new();
@@ -189,6 +246,7 @@ fn a_file_is_uploaded() {
     assert_eq!(asked.header("content-length"), Some("8"));
     let progress = game.app.world().get::<HttpProgress>(entity).unwrap();
     assert_eq!((progress.sent, progress.to_send), (8, Some(8)));
+    assert_eq!(progress.sent_fraction(), Some(1.0));
 }
 
 #[cfg(feature = "multipart")]
@@ -304,4 +362,49 @@ fn a_digest_may_be_given_as_hexadecimal_digits() {
         |it: &(_, ErrorKind)| matches!(&it.1, ErrorKind::File(DiskFault::HashMismatch { .. }));
     assert!(log.errors.iter().any(wrong), "{log:?}");
     assert_eq!(folder.names(), ["BA78"]);
+}
+
+#[test]
+fn a_request_that_loses_its_priority_has_that_of_the_interface() {
+    let mut pool = PoolLimits::default();
+    (pool.total, pool.per_host) = (1, 1);
+    let mut game = Game::with(HttpollPlugin {
+        pool,
+        ..unhurried()
+    });
+    let delayed = MockResponse::ok().delay(Duration::from_millis(100));
+    let _rule = game.server.get("/**").reply(delayed);
+    game.spawn(HttpRequest::get(url("/first")));
+    game.frames(2);
+    game.spawn((HttpRequest::get(url("/streaming")), HttpPriority::Streaming));
+    let raised = game.spawn((HttpRequest::get(url("/raised")), HttpPriority::Background));
+    game.frames(2);
+    let mut raised = game.app.world_mut().entity_mut(raised);
+    raised.remove::<HttpPriority>();
+    game.until_finished(3);
+    let requests = game.server.requests();
+    let order: Vec<_> = requests.iter().map(|it| it.path().to_owned()).collect();
+    assert_eq!(order, ["/first", "/raised", "/streaming"]);
+}
+
+#[test]
+fn a_request_ends_when_its_time_is_over() {
+    use bevy_httpoll::httpoll::Timeouts;
+    let second = Duration::from_secs(1);
+    let request = || HttpRequest::get(url("/never"));
+    for request in [
+        request().timeout(second),
+        request().timeouts(Timeouts::with(|timeouts| timeouts.head = Some(second))),
+    ] {
+        let mut game = Game::new();
+        let _rule = game.server.get("/never").reply(MockResponse::ok().never());
+        game.spawn(request);
+        let began = game.network.now();
+        game.until_finished(1);
+        let took = game.network.now() - began;
+        assert!((second..2 * second).contains(&took), "{took:?}");
+        let kind = &game.log().errors[0].1;
+        let is_timeout = matches!(kind, ErrorKind::Timeout(_) | ErrorKind::TotalTimeout(_));
+        assert!(is_timeout, "{kind:?}");
+    }
 }

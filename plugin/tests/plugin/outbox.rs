@@ -9,7 +9,7 @@ use bevy_app::AppExit;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::Game;
+use crate::support::{Game, TIME_LIMIT};
 
 struct Folder(PathBuf);
 
@@ -76,4 +76,49 @@ fn the_last_frame_sends_what_the_outbox_has() {
     assert_eq!(requests[0].text(), r#"["last words"]"#);
     let state = game.app.world().resource::<HttpOutbox>().state();
     assert_eq!((state.waiting, state.sent), (0, 1));
+}
+
+#[test]
+fn the_last_frame_waits_for_the_outbox_as_long_as_it_may() {
+    // Without any time the worker cannot even hand the event over.
+    for (deadline, waiting, sent) in [(Duration::ZERO, 1, 0), (TIME_LIMIT, 0, 1)] {
+        let folder = Folder::new("outbox-deadline");
+        let mut game = Game::new();
+        game.server
+            .post("/events")
+            .reply(MockResponse::with_status(204));
+        let world = game.app.world_mut();
+        let mut http = world.resource_mut::<HttpAgent>();
+        let file = folder.0.join("telemetry.outbox");
+        let outbox = HttpOutbox::open(&mut http, file, "http://game.example/events").unwrap();
+        world.insert_resource(outbox.exit_deadline(deadline));
+        push(&mut game, "last words");
+        game.app.world_mut().write_message(AppExit::Success);
+        game.frame();
+        let state = game.app.world().resource::<HttpOutbox>().state();
+        assert_eq!((state.waiting, state.sent), (waiting, sent), "{deadline:?}");
+    }
+}
+
+#[test]
+fn the_outbox_says_why_a_batch_was_not_sent() {
+    let folder = Folder::new("outbox-error");
+    let mut game = Game::new();
+    game.server
+        .post("/events")
+        .reply(MockResponse::with_status(503));
+    let world = game.app.world_mut();
+    let mut http = world.resource_mut::<HttpAgent>();
+    let file = folder.0.join("telemetry.outbox");
+    let url = "http://game.example/events";
+    let outbox = HttpOutbox::with(&mut http, file, url, |outbox| {
+        outbox.interval(Duration::from_secs(1))
+    });
+    world.insert_resource(outbox.unwrap());
+    assert!(world.resource::<HttpOutbox>().last_error().is_none());
+    push(&mut game, "one");
+    game.until(|world| world.resource::<HttpOutbox>().last_error().is_some());
+    let outbox = game.app.world().resource::<HttpOutbox>();
+    assert!(outbox.last_error().unwrap().to_string().contains("503"));
+    assert_eq!(outbox.state().waiting, 1);
 }

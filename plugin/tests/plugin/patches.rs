@@ -97,6 +97,7 @@ fn a_patch_reports_its_progress_and_its_end_once() {
         assert!(std::fs::read(report.folder.join(path)).unwrap() == content);
     }
     assert!(log.progress.len() > 20);
+    assert!(log.progress.windows(2).all(|pair| pair[0] != pair[1]));
     let last = log.progress.last().unwrap();
     assert_eq!(
         (last.phase, last.files_done, last.bytes_done),

@@ -15,7 +15,7 @@ use bevy_httpoll::httpoll::server::{NotFoundPolicy, Request, Response, Server};
 use bevy_httpoll::httpoll::websocket::{WebSocketMessage, close_code};
 use bevy_httpoll::prelude::*;
 
-use crate::support::Game;
+use crate::support::{EventLog, Game};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -137,9 +137,19 @@ fn a_web_socket_reconnects_and_a_session_resets_the_backoff() {
     lobby.until_opened(1);
     let lost = lobby.game.network.now();
     lobby.stop_server();
+    lobby
+        .game
+        .app
+        .world_mut()
+        .resource_mut::<EventLog>()
+        .phases
+        .clear();
     lobby.run(20 * SECOND);
     assert_eq!(lobby.attempts_since(lost), [1, 2, 4, 8, 16]);
     assert_eq!(lobby.phase(), Some(HttpPhase::AwaitRetry));
+    let entered = lobby.game.log().phases.iter();
+    let entered = entered.filter(|(_, _, to)| *to == HttpPhase::AwaitRetry);
+    assert_eq!(entered.count(), 6, "after the session and each attempt");
     let errors = lobby.game.log().errors.len();
     assert_eq!(
         errors,
@@ -369,4 +379,30 @@ fn a_web_socket_opens_again_after_an_hour_in_the_background() {
         lobby.run(5 * SECOND);
         assert_eq!(*lobby.opened.lock().unwrap(), 2);
     }
+}
+
+#[test]
+fn a_close_frame_for_what_is_no_open_web_socket_is_an_error_and_ends_nothing() {
+    let mut game = Game::new();
+    let slow = bevy_httpoll::httpoll::mock::MockResponse::ok().delay(SECOND);
+    let _rules = [game.server.get("/slow").reply(slow)];
+    let request = || HttpRequest::get("http://game.example/slow");
+    let running = game.spawn((request(), KeepRequest));
+    let repeated = game.spawn((request(), HttpRepeat::every(2 * SECOND)));
+    let close = |game: &mut Game, request| {
+        let mut http = game.app.world_mut().resource_mut::<HttpAgent>();
+        let sent = http.send_message(request, WebSocketMessage::Close(None));
+        let not_open = ErrorKind::WebSocket(WebSocketFault::NotOpen);
+        assert_eq!(*sent.unwrap_err().kind(), not_open);
+    };
+    game.frames(3);
+    close(&mut game, running);
+    game.until_finished(2);
+    game.frame();
+    close(&mut game, running);
+    close(&mut game, repeated);
+    game.until_finished(3);
+    assert_eq!(game.log().responses.len(), 3);
+    let nothing = game.spawn(());
+    close(&mut game, nothing);
 }

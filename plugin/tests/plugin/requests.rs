@@ -365,3 +365,51 @@ fn requests_and_events_are_plain_values_without_secrets_in_debug() {
         assert!(!debug.contains(secret), "{debug}");
     }
 }
+
+#[test]
+fn a_response_tells_success_from_errors() {
+    let mut game = Game::new();
+    let statuses = [200, 299, 304, 399, 400, 404, 503];
+    let (sender, receiver) = std::sync::mpsc::channel();
+    game.app.add_observer(move |on: On<HttpResponse>| {
+        let error = on.error_for_status().err().map(|it| it.kind().clone());
+        sender.send((on.status(), on.is_success(), error)).unwrap();
+    });
+    let _rules = statuses.map(|status| {
+        let path = format!("/{status}");
+        let rule = game.server.get(&path);
+        rule.reply(MockResponse::with_status(status))
+    });
+    for (finished, status) in statuses.into_iter().enumerate() {
+        game.spawn(HttpRequest::get(url(&format!("/{status}"))));
+        game.until_finished(finished + 1);
+    }
+    let told: Vec<_> = receiver.try_iter().collect();
+    let expected: Vec<_> = statuses
+        .into_iter()
+        .map(|status| {
+            let error = (status >= 400).then_some(ErrorKind::Status(status));
+            (status, status < 300, error)
+        })
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn fields_of_a_host_are_sent_with_urls_that_are_relative_to_it() {
+    let mut game = Game::with(HttpollPlugin {
+        base_url: Some("http://game.example/api/".to_owned()),
+        ..unhurried()
+    });
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    let mut http = game.app.world_mut().resource_mut::<HttpAgent>();
+    http.set_host_headers("Game.example", [("X-Key", "k")])
+        .unwrap();
+    game.spawn(HttpRequest::get("scores"));
+    game.spawn(HttpRequest::get("scores?next=http%3A%2F%2Felse.example"));
+    game.until_finished(2);
+    for request in game.server.requests() {
+        assert_eq!(request.path(), "/api/scores");
+        assert_eq!(request.header("x-key"), Some("k"));
+    }
+}

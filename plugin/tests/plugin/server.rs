@@ -101,7 +101,10 @@ fn every_client_gets_a_response_or_its_request_is_aborted() {
         .observe(|_: On<HttpRequestAborted>, mut aborted: ResMut<Aborted>| aborted.0 += 1);
     // No system responds, so the server's deadline does.
     game.spawn(HttpRequest::get(url("/slow")));
+    let began = game.network.now();
     game.until_finished(1);
+    let waited = game.network.now() - began;
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
     assert_eq!(game.log().responses[0].1, 504);
     game.frames(3);
     assert!(waiting(&mut game).is_empty());
@@ -186,8 +189,20 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
     for _ in 0..3 {
         game.spawn((HttpRequest::get(url("/all")), HttpStream::ServerSentEvents));
     }
+    #[derive(Resource, Default)]
+    struct Closed(Vec<Entity>);
+    game.app.init_resource::<Closed>().add_observer(
+        |on: On<HttpPeerClosed>, mut closed: ResMut<Closed>| {
+            if on.entity == on.peer {
+                closed.0.push(on.peer);
+            }
+        },
+    );
     game.frames(10);
     assert_eq!(topic.subscribers(), 3);
+    let serving = game.app.world().get::<Serving>(server).unwrap();
+    let own_peers = serving.entities().to_vec();
+    assert_eq!(own_peers.len(), 1, "a topic needs no entities");
     topic.publish(ServerSentEvent::new("to all")).unwrap();
     let world = game.app.world_mut();
     let mut peers = world.query::<&mut HttpEventPeer>();
@@ -202,6 +217,7 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
     game.frames(5);
     let world = game.app.world_mut();
     assert_eq!(world.query::<&HttpEventPeer>().iter(world).len(), 0);
+    assert_eq!(world.resource::<Closed>().0, own_peers);
 }
 
 #[cfg(feature = "websocket")]
@@ -247,14 +263,29 @@ fn a_web_socket_of_a_client_is_an_entity() {
         game.app.world().resource::<ReceivedMessages>().0,
         [WebSocketMessage::Text("echo".into())]
     );
+    #[derive(Resource, Default)]
+    struct Closed(Vec<Entity>);
+    game.app.init_resource::<Closed>().add_observer(
+        |on: On<HttpPeerClosed>, mut closed: ResMut<Closed>| {
+            if on.entity == on.peer {
+                closed.0.push(on.peer);
+            }
+        },
+    );
+    let peers = game.app.world().get::<Serving>(server).unwrap();
+    let peers = peers.entities().to_vec();
     game.app.world_mut().despawn(client);
     game.frames(5);
     let world = game.app.world_mut();
     assert_eq!(world.query::<&HttpSocketPeer>().iter(world).len(), 0);
+    assert_eq!(world.resource::<Closed>().0, peers);
     // A request that is not a WebSocket handshake gets an error status.
     game.spawn(HttpRequest::get(url("/")));
     game.until_finished(1);
-    assert!(game.log().responses[0].1 >= 400);
+    let status = game.log().responses[0].1;
+    assert!((400..500).contains(&status), "{status}");
+    let serving = game.app.world().get::<Serving>(server);
+    assert!(serving.is_none_or(|it| it.entities().is_empty()));
 }
 
 #[test]
@@ -276,12 +307,17 @@ fn an_app_that_drains_responds_to_its_own_requests() {
             Ok(())
         }))
         .observe(|started: On<HttpServerStarted>, mut http: Http| {
-            http.get(format!("http://{}/", started.address));
+            let url = format!("http://{}/", started.address);
+            // The last frame sends the second.
+            http.get(&url)
+                .on_response(move |_: On<HttpResponse>, mut http: Http| {
+                    http.get(&url);
+                });
         });
     app.world_mut().write_message(AppExit::Success);
     app.update();
     let seen = app.world().resource::<crate::support::EventLog>();
-    assert_eq!(seen.responses.len(), 1, "{seen:?}");
+    assert_eq!(seen.responses.len(), 2, "{seen:?}");
 }
 
 /// An app on loopback with a server whose route `/` responds with this text.
@@ -370,6 +406,7 @@ fn a_replacement_that_fails_leaves_the_old_server_running() {
         app.world_mut().entity_mut(entity).insert(replacement);
         app.update();
         assert_eq!(fetch(&mut app, listening), "old");
+        assert!(app.world().resource::<HttpAgent>().needs_frames());
     }
     assert_eq!(app.world().resource::<Failures>().0, 2);
 }
@@ -392,11 +429,24 @@ fn removing_the_component_stops_the_server() {
     game.spawn(HttpRequest::get(url("/")));
     game.until_finished(1);
     assert_eq!(game.log().responses[0].2, "new");
+    // At another address it does not keep the first.
+    let elsewhere = "10.0.0.8:80";
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .insert(server_with_text(elsewhere, "elsewhere"));
+    game.frame();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(2);
+    assert_eq!(game.log().errors.len(), 1);
+    game.spawn(HttpRequest::get(format!("http://{elsewhere}/")));
+    game.until_finished(3);
+    assert_eq!(game.log().responses[1].2, "elsewhere");
     game.app
         .world_mut()
         .entity_mut(entity)
         .remove::<HttpServer>();
-    game.spawn(HttpRequest::get(url("/")));
-    game.until_finished(2);
-    assert_eq!(game.log().errors.len(), 1);
+    game.spawn(HttpRequest::get(format!("http://{elsewhere}/")));
+    game.until_finished(4);
+    assert_eq!(game.log().errors.len(), 2);
 }

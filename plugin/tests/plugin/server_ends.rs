@@ -66,12 +66,13 @@ fn a_server_that_was_spawned_before_the_plugin_starts() {
 #[test]
 fn a_request_that_nothing_sees_gets_404_after_a_moment() {
     let (mut game, _) = serving();
+    game.frame();
+    let entities = game.entities();
     let (status, frames) = ask(&mut game, "/favicon.ico");
     assert_eq!(status, 404);
     assert!((QUARTER..QUARTER + 8).contains(&frames), "{frames}");
-    let world = game.app.world_mut();
-    let mut requests = world.query::<&HttpServerRequest>();
-    assert_eq!(requests.iter(world).count(), 0);
+    game.frame();
+    assert_eq!(game.entities(), entities);
 }
 
 #[test]
@@ -166,6 +167,9 @@ fn removing_a_server_refuses_the_requests_that_wait() {
         game.frames(3);
         let log = game.log();
         assert_eq!((log.responses[0].1, log.errors.len()), (503, 0), "{number}");
+        let aborted = &game.app.world().resource::<Aborted>().0;
+        // Requests are despawned with the entity of their server.
+        assert_eq!(aborted.len(), usize::from(number != 0), "{number}");
         let gone = u32::from(number == 0);
         assert_eq!(game.entities(), entities - gone, "{number}");
     }
@@ -251,6 +255,28 @@ fn the_last_frame_tells_every_client_of_a_server() {
         // A close frame with code 1001.
         assert!(socket.ends_with(b"\r\n\r\n\x88\x02\x03\xe9"), "{socket:?}");
     }
+}
+
+#[test]
+fn the_last_frame_ends_although_a_client_never_sends_the_rest_of_its_request() {
+    let mut app = App::new();
+    app.add_plugins(unhurried());
+    log_events(&mut app);
+    let server = app.world_mut().spawn(HttpServer::bind("127.0.0.1:0")).id();
+    until(&mut app, |world| world.get::<HttpServing>(server).is_some());
+    let address = app.world().get::<HttpServing>(server).unwrap().local_addr();
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .write_all(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nhalf")
+        .unwrap();
+    until(&mut app, |world| {
+        let serving = world.get::<HttpServing>(server).unwrap();
+        serving.metrics().bytes_received > 0
+    });
+    app.world_mut().write_message(AppExit::Success);
+    let began = std::time::Instant::now();
+    app.update();
+    assert!(began.elapsed() < crate::support::TIME_LIMIT / 2);
 }
 
 #[cfg(feature = "websocket")]

@@ -181,6 +181,11 @@ fn a_web_socket_is_an_entity() {
     app.add_plugins(unhurried())
         .init_resource::<ReceivedMessages>();
     log_events(&mut app);
+    let (sender, closed) = mpsc::channel();
+    app.add_observer(move |on: On<HttpWebSocketClosed>| {
+        let code = on.frame.as_ref().map(|frame| frame.code);
+        sender.send((on.entity == on.request, code)).unwrap();
+    });
     app.world_mut()
         .spawn((
             HttpRequest::get(url),
@@ -223,6 +228,7 @@ fn a_web_socket_is_an_entity() {
         Some((1000, "bye".into()))
     );
     assert!(fault.is_none(), "{fault:?}");
+    assert_eq!(closed.try_iter().collect::<Vec<_>>(), [(true, Some(1000))]);
     let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses[0].1, 101);
     assert!(seen.errors.is_empty());
