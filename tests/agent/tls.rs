@@ -10,13 +10,14 @@ use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     Agent, Budget, ErrorKind, Event, Phase, Request,
     error::TlsFault,
+    proxy::ProxySettings,
     tls::{TlsOptions, TlsVersion},
 };
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::support::{address, frames, run};
+use crate::support::{Heard, address, frames, run};
 
 pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -350,4 +351,87 @@ fn a_handshake_begins_although_other_requests_use_up_the_budget_of_each_poll() {
         }));
     }
     assert_eq!(status, Some(200));
+}
+
+/// A proxy that opens each tunnel and is the server behind it as well. Returns the heads that it got, those within TLS
+/// too.
+fn tunnelling_proxy(
+    network: &MemoryNetwork,
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    name: &str,
+) -> Heard {
+    let heard = Heard::default();
+    let config = server_config(authority, &[name], 2200);
+    let at = address("10.9.1.2:3128");
+    network.add_name("proxy.example", &[at.ip()]);
+    let log = heard.clone();
+    network.serve(at, move || {
+        let mut session = ServerConnection::new(config.clone()).unwrap();
+        let (mut is_open, mut request) = (false, Vec::new());
+        let log = log.clone();
+        move |peer: &mut Peer| {
+            if !is_open {
+                if peer.received().ends_with(b"\r\n\r\n") {
+                    is_open = true;
+                    log.add(&peer.take_received());
+                    peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n");
+                }
+                return;
+            }
+            let received = peer.take_received();
+            let mut received = received.as_slice();
+            while !received.is_empty() {
+                session.read_tls(&mut received).unwrap();
+                session.process_new_packets().unwrap();
+                // Nothing more is no fault.
+                let _ = session.reader().read_to_end(&mut request);
+            }
+            if request.ends_with(b"\r\n\r\n") {
+                log.add(&request);
+                request.clear();
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+                session.writer().write_all(answer).unwrap();
+            }
+            let mut out = Vec::new();
+            while session.wants_write() {
+                session.write_tls(&mut out).unwrap();
+            }
+            peer.send(&out);
+        }
+    });
+    heard
+}
+
+#[test]
+fn a_server_behind_a_tunnel_gets_its_own_request_without_the_proxys_credentials() {
+    // RFC 9110 §9.3.6, §11.7.2; RFC 9112 §3.2.1.
+    let (network, authority) = (MemoryNetwork::new(), authority());
+    let heard = tunnelling_proxy(&network, &authority, "game.example");
+    let proxies = ProxySettings::default()
+        .with_all("http://me:secret@proxy.example:3128")
+        .unwrap();
+    let mut agent = Agent::builder()
+        .defaults(
+            RequestOptions::new()
+                .tls(trusting(&authority))
+                .proxies(proxies),
+        )
+        .budget(Budget::unlimited())
+        .build_on_memory(&network);
+    for target in ["a", "b"] {
+        let url = format!("https://game.example/{target}");
+        let outcome = run(&network, &mut agent, Request::get(url));
+        assert_eq!(outcome.response().text(), "hi");
+    }
+    let heads = heard.all();
+    assert_eq!(heads.len(), 3, "{heads:?}");
+    let connect = "CONNECT game.example:443 HTTP/1.1\r\n";
+    assert!(heads[0].starts_with(connect), "{}", heads[0]);
+    let credentials = "Proxy-Authorization: Basic bWU6c2VjcmV0\r\n";
+    assert!(heads[0].contains(credentials), "{}", heads[0]);
+    for (head, target) in heads[1..].iter().zip(["a", "b"]) {
+        let request_line = format!("GET /{target} HTTP/1.1\r\n");
+        assert!(head.starts_with(&request_line), "{head}");
+        assert!(!head.contains("Proxy-") && !head.contains("bWU6"), "{head}");
+    }
 }

@@ -154,11 +154,19 @@ mod tests {
 
     #[test]
     fn the_component_and_the_policy_have_the_same_values() {
+        // None of the values is that of the standard or of the default policy.
         let mut policy = RetryPolicy::standard();
         policy.retries = 9;
+        policy.base_delay = Duration::from_secs(11);
+        policy.factor = 12;
+        policy.jitter = !policy.jitter;
+        policy.max_delay = Duration::from_secs(13);
+        policy.window = Duration::from_secs(14);
         policy.statuses.pop();
-        policy.non_idempotent = true;
-        policy.max_delay = Duration::from_secs(1);
+        policy.non_idempotent = !policy.non_idempotent;
+        policy.on_connect_failure = !policy.on_connect_failure;
+        policy.respect_retry_after = !policy.respect_retry_after;
+        policy.max_retry_after = Duration::from_secs(15);
         assert_eq!(HttpRetry::from(policy.clone()).policy(), policy);
     }
 }

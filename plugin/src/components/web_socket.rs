@@ -76,3 +76,36 @@ impl HttpWebSocket {
             .fold(options, |options, name| options.subprotocol(name.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_option_reaches_the_agent() {
+        let second = Duration::from_secs(1);
+        let socket = HttpWebSocket {
+            subprotocols: vec!["chat".to_owned(), "game".to_owned()],
+            message_bytes: 1,
+            frame_bytes: 2,
+            send_queue_bytes: 3,
+            ping_interval: None,
+            pong_timeout: 4 * second,
+            close_timeout: 7 * second,
+            shows_control_frames: true,
+        };
+        let mut config = WebSocketConfig::default();
+        config.message_bytes = 1;
+        config.frame_bytes = 2;
+        config.send_queue_bytes = 3;
+        config.ping_interval = None;
+        config.pong_timeout = 4 * second;
+        config.close_timeout = 7 * second;
+        config.shows_control_frames = true;
+        let options = WebSocketOptions::new()
+            .config(config)
+            .subprotocol("chat")
+            .subprotocol("game");
+        assert_eq!(format!("{:?}", socket.options()), format!("{options:?}"));
+    }
+}

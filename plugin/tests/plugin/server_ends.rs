@@ -76,6 +76,24 @@ fn a_request_that_nothing_sees_gets_404_after_a_moment() {
 }
 
 #[test]
+fn a_request_is_left_to_the_systems_for_three_frames_however_long_these_are() {
+    let (mut game, server) = serving();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until(|world| world.get::<Serving>(server).is_some());
+    let request = game.app.world().get::<Serving>(server).unwrap().entities()[0];
+    for _ in 0..2 {
+        game.network.advance(Duration::from_secs(1));
+        game.app.update();
+        assert!(game.exists(request));
+    }
+    game.network.advance(Duration::from_secs(1));
+    game.app.update();
+    assert!(!game.exists(request));
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 404);
+}
+
+#[test]
 fn a_system_without_observers_may_respond_at_once() {
     let (mut game, _) = serving();
     game.app.add_systems(
