@@ -139,6 +139,14 @@ const PROXY_FAILURES: [(&str, Proxy, &str, &str); 13] = [
         "the proxy socks5h://proxy.example:3128 opened no tunnel to http://game.example: the proxy closed the \
          connection",
     ),
+    (
+        "socks5://proxy.example:3128",
+        Proxy::Refuses,
+        "http://10.1.1.1/a",
+        "could not connect to the proxy socks5://proxy.example:3128 for http://10.1.1.1: no address accepted the \
+         connection (10.9.0.3:3128: connection refused); check the proxy settings, that the proxy runs and listens \
+         on this port, and that no firewall blocks it",
+    ),
     // The proxy is not asked before the name is known, and did nothing wrong.
     (
         "socks5://proxy.example:3128",

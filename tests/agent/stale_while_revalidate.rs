@@ -336,3 +336,28 @@ fn the_validation_sends_what_the_request_sent() {
         assert_eq!(requests[0].header(name), requests[1].header(name), "{name}");
     }
 }
+
+#[test]
+fn a_fresh_response_of_any_status_takes_the_place_of_the_stale_one() {
+    for status in [200, 410] {
+        let mut test = setup();
+        test.server.get("/a").reply(polled("old")).then_reply(
+            MockResponse::with_status(status)
+                .header("Cache-Control", "max-age=60")
+                .text("new"),
+        );
+        with_stale(&mut test);
+        run(&test.network, &mut test.agent, Request::get(URL)).response();
+        let (_, response) = only(updates(&mut test, 50, &[]));
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.text(), "new");
+        let next = run(&test.network, &mut test.agent, Request::get(URL));
+        let next = next.response();
+        assert!(next.is_from_cache(), "{status}");
+        assert_eq!(
+            (next.status().as_u16(), next.text().as_str()),
+            (status, "new")
+        );
+        assert_eq!(test.server.requests().len(), 2);
+    }
+}

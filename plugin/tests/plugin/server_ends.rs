@@ -173,7 +173,9 @@ fn removing_a_server_refuses_the_requests_that_wait() {
         game.app
             .init_resource::<Aborted>()
             .add_observer(|on: On<HttpRequestAborted>, mut aborted: ResMut<Aborted>| {
-                aborted.0.push(on.request);
+                if on.entity == on.request {
+                    aborted.0.push(on.request);
+                }
             })
             .add_observer(|_: On<HttpRequestReceived>| {});
         game.frame();

@@ -211,6 +211,31 @@ fn a_frame_neither_waits_for_a_reader_nor_reads_without_limit() {
     assert_eq!(ask(&mut game, get("/never/a.txt")).status, 500);
 }
 
+#[test]
+fn folders_of_a_source_are_told_from_files_and_listed_up_to_a_limit() {
+    use bevy_httpoll::httpoll::server::files::{AssetPath, AssetRoot, DotFiles};
+    let mods = Dir::default();
+    mods.insert_asset_text(Path::new("a/one.txt"), "one");
+    mods.insert_asset_text(Path::new("a/b/two.txt"), "two");
+    let game = serving(&Dir::default(), &mods);
+    let assets = game.app.world().resource::<AssetServer>();
+    let root = AssetSourceRoot::new(assets, "mods").unwrap();
+    let path = |text| AssetPath::parse(text, DotFiles::default()).unwrap();
+    for (text, is_dir) in [("/a", true), ("/a/one.txt", false), ("/nothing", false)] {
+        assert_eq!(root.is_dir(&path(text)), is_dir, "{text}");
+    }
+    let listed = |limit| {
+        let listed = root.list(&path("/a"), limit).unwrap();
+        let mut listed: Vec<_> = listed.into_iter().map(|it| (it.name, it.is_dir)).collect();
+        listed.sort();
+        listed
+    };
+    let all = [("b".to_owned(), true), ("one.txt".to_owned(), false)];
+    assert_eq!(listed(2), all);
+    assert_eq!(listed(3), all);
+    assert_eq!((listed(1).len(), listed(0).len()), (1, 0));
+}
+
 /// A file of this package, whose folder is Bevy's base folder in a test.
 const FILE: &str = "src/lib.rs";
 

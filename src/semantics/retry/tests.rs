@@ -332,6 +332,13 @@ fn errors_determine_whether_a_retry_is_allowed() {
             failed(true, Reach::Unconnected),
         ),
         (
+            ErrorKind::Network(NetworkFault::System),
+            Phase::ReceiveBody,
+            9,
+            9,
+            failed(false, Reach::Sent),
+        ),
+        (
             ErrorKind::Tls(crate::error::TlsFault::CertificateExpired),
             Phase::TlsHandshake,
             0,

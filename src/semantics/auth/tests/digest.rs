@@ -76,6 +76,14 @@ fn the_strongest_scheme_and_algorithm_are_chosen() {
             "Basic ",
         ),
         (&["Digest realm=x, Basic realm=x"][..], "Basic "),
+        // Of equal ones the server prefers the first.
+        (
+            &[
+                "Digest realm=a, nonce=n, qop=auth",
+                "Digest realm=b, nonce=n, qop=auth",
+            ][..],
+            "realm=\"a\"",
+        ),
     ] {
         let mut session = AuthSession::new(any());
         let mut attempt = AuthAttempt::default();
@@ -87,12 +95,14 @@ fn the_strongest_scheme_and_algorithm_are_chosen() {
 #[test]
 fn a_request_responds_once_and_again_when_stale() {
     let stale = format!("{MD5}, stale=true");
+    let not_stale = format!("{MD5}, stale=false");
     // (RFC 7616 §3.3) what the server sends each time, and the attempt at which the client gives up
     for (fields, given_up) in [
         (&[MD5, MD5][..], 1),
         (&[MD5, stale.as_str(), MD5][..], 2),
         (&[MD5, stale.as_str(), stale.as_str()][..], 2),
         (&[stale.as_str(), stale.as_str(), stale.as_str()][..], 2),
+        (&[MD5, not_stale.as_str()][..], 1),
         (&[MD5, "Basic realm=x"][..], 1),
     ] {
         let mut session = AuthSession::new(any());
