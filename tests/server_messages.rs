@@ -341,3 +341,38 @@ fn trailers_arrive() {
     let response = test.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
     assert_eq!(body(&response), "42");
 }
+
+#[test]
+fn a_reader_that_ends_early_cuts_its_response_and_the_fault_says_so() {
+    let mut test = test_server();
+    test.server
+        .route("GET", "/:length", |request: &mut Request| {
+            let length = request.param("length").unwrap().parse().ok();
+            Response::reader(io::Cursor::new(b"12345"), length)
+        })
+        .unwrap();
+    let notes = Notes::default();
+    let errors = notes.clone();
+    test.server
+        .on_error(move |fault, _| errors.add(fault.to_string()));
+    for (path, content, error) in [
+        ("/unknown", "5\r\n12345\r\n0\r\n\r\n", None),
+        ("/4", "1234", None),
+        ("/5", "12345", None),
+        (
+            "/6",
+            "12345",
+            Some("a response cannot be sent: the content ended too early"),
+        ),
+    ] {
+        let mut client = test.connect();
+        let response = test.send(
+            &mut client,
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        );
+        assert_eq!((status(&response), body(&response)), (200, content));
+        assert_eq!(client.closed, error.is_some(), "{path}");
+        let errors = notes.take();
+        assert_eq!(errors.first().map(String::as_str), error, "{path}");
+    }
+}

@@ -47,7 +47,7 @@ impl Proxy {
 
 /// Rows of: the proxy's URL, how it behaves, the URL that is asked for, and the error's text. The text names the
 /// proxy and the step, never its credentials.
-const PROXY_FAILURES: [(&str, Proxy, &str, &str); 13] = [
+const PROXY_FAILURES: [(&str, Proxy, &str, &str); 14] = [
     (
         "http://me:pw@proxy.example:3128",
         Proxy::NoAddress,

@@ -361,3 +361,27 @@ fn a_fresh_response_of_any_status_takes_the_place_of_the_stale_one() {
         assert_eq!(test.server.requests().len(), 2);
     }
 }
+
+#[test]
+fn a_validation_in_the_background_waits_for_all_other_requests() {
+    let mut test = setup();
+    test.server.get("/a").reply(polled("old"));
+    test.server
+        .get("/held")
+        .reply(MockResponse::ok().delay(10 * FRAME));
+    test.server.get("/other").reply(MockResponse::ok());
+    with_stale(&mut test);
+    let get = |path| Request::get(format!("http://game.example{path}"));
+    let held: Vec<_> = (0..6)
+        .map(|_| test.agent.send(get("/held")).unwrap())
+        .collect();
+    updates(&mut test, 3, &held.iter().collect::<Vec<_>>());
+    let stale = test.agent.send(Request::get(URL)).unwrap();
+    let other = test.agent.send(get("/other")).unwrap();
+    let mut known: Vec<_> = held.iter().collect();
+    known.extend([&stale, &other]);
+    only(updates(&mut test, 60, &known));
+    let requests = test.server.requests();
+    let paths: Vec<_> = requests.iter().map(|request| request.path()).collect();
+    assert_eq!(paths[7..], ["/other", "/a"], "{paths:?}");
+}
