@@ -11,7 +11,10 @@
 //! demand and end after [`IDLE`](workers::IDLE) without work. A running lookup whose callers have
 //! gone, for example after a deadline, does not count: another worker replaces its worker. A lookup that waited
 //! for a worker for [`MAX_WAIT`](workers::MAX_WAIT) gets one of its own. So a few names that hang do not stop all
-//! others. [`MAX_THREADS`](workers::MAX_THREADS) limits all threads; further lookups wait in a queue until their
+//! others. A lookup that has taken [`MAX_JOINED`](workers::MAX_JOINED) is not joined any more: a retry starts another,
+//! which may succeed at once where the first has lost its packet or its network. At most
+//! [`MAX_OF_ONE_NAME`](workers::MAX_OF_ONE_NAME) lookups of one name run. Addresses that an earlier one finds count for
+//! the later ones, too. [`MAX_THREADS`](workers::MAX_THREADS) limits all threads; further lookups wait in a queue until their
 //! deadlines pass.
 
 mod answer;
@@ -86,7 +89,7 @@ impl Resolver {
         self.0.lock().entries = HashMap::new();
     }
 
-    /// Starts a lookup of `host`, joins a running one, or resolves at once. A worker calls `wake`
+    /// Starts a lookup of `host`, joins a running one that does not seem to hang, or resolves at once. A worker calls `wake`
     /// when it has the result. It may call it without need.
     pub(crate) fn lookup(&self, host: &str, now: Instant, wake: Wake) -> Lookup {
         let host = normalize(host);

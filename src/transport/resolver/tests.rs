@@ -1,6 +1,8 @@
 //! Lookups with a resolver of the tests' own. Gates are channels; the timeouts are a safety net
 //! and never pass.
 
+mod hanging;
+
 use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -32,6 +32,13 @@ pub(super) const MAX_QUEUED: usize = 256;
 /// How long a lookup waits for one of the [`WORKERS`] before it gets a worker of its own: the names before it may hang.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a lookup may have taken for a later request to join it. After that it probably hangs, because its packet or
+/// its server is lost, and another attempt may succeed at once. The C library of Linux asks again after this time, too.
+pub(super) const MAX_JOINED: Duration = Duration::from_secs(5);
+
+/// How many lookups of one name may run, so that a name that hangs does not use up all threads.
+pub(super) const MAX_OF_ONE_NAME: usize = 3;
+
 /// How many names are cached, so that a program that invents names does not fill the memory.
 pub(super) const MAX_CACHED: usize = 1024;
 
@@ -71,6 +78,8 @@ pub(super) struct Question {
     is_overdue: AtomicBool,
     /// Used only under the state's lock, so that no wake is lost.
     wakes: Mutex<Vec<Wake>>,
+    /// The later lookup of the same name, after this one took too long. It gets the addresses that this one finds.
+    successor: OnceLock<Arc<Question>>,
 }
 
 /// A caller's interest in the answer to a question.
@@ -104,13 +113,17 @@ impl Pool {
         now: Instant,
         wake: Wake,
     ) -> Result<Interest, Answer> {
+        let mut hung = None;
         if let Some(question) = state.entries.get(&host) {
             match question.answer.get() {
                 Some(answer) if self.is_fresh(question, now) => return Err(answer.clone()),
                 Some(_) => {}
                 None => {
                     let question = Arc::clone(question);
-                    return Ok(self.interest(question, wake));
+                    if !state.seems_to_hang(&question, now) {
+                        return Ok(self.interest(question, wake));
+                    }
+                    hung = Some(question);
                 }
             }
         }
@@ -126,6 +139,7 @@ impl Pool {
             interested: AtomicUsize::new(0),
             is_overdue: AtomicBool::new(false),
             wakes: Mutex::default(),
+            successor: OnceLock::new(),
         });
         let interest = self.interest(Arc::clone(&question), wake);
         state.queue.push_back(Arc::clone(&question));
@@ -140,6 +154,9 @@ impl Pool {
             // state.
             let _ = question.answer.set(Err(refusal));
             return Ok(interest);
+        }
+        if let Some(hung) = hung {
+            let _ = hung.successor.set(Arc::clone(&question));
         }
         state.entries.insert(host, question);
         Ok(interest)
@@ -245,24 +262,37 @@ impl Pool {
         let panicked = result.is_none();
         let result = result.unwrap_or_else(|| Err(io::Error::other("the resolver panicked")));
         let mut state = self.lock();
-        let _ = question.answer.set(answer(result));
+        let answer = answer(result);
         state.running.retain(|other| !Arc::ptr_eq(other, question));
         if panicked {
             state.forget(question);
         }
-        let wakes = std::mem::take(&mut *question.wakes());
+        let mut wakes = question.settle(answer.clone());
+        let mut later = question.successor.get();
+        while let Some(question) = later.filter(|_| answer.is_ok()) {
+            wakes.append(&mut question.settle(answer.clone()));
+            state.queue.retain(|other| !Arc::ptr_eq(other, question));
+            later = question.successor.get();
+        }
         drop(state);
-        if !question.is_abandoned() {
-            for wake in wakes {
-                // A waker that panics must not end this worker.
-                let _ = catch_unwind(AssertUnwindSafe(|| wake()));
-            }
+        for wake in wakes {
+            // A waker that panics must not end this worker.
+            let _ = catch_unwind(AssertUnwindSafe(|| wake()));
         }
         self.lock()
     }
 }
 
 impl State {
+    /// Whether another lookup of the same name should start, instead of joining this one.
+    fn seems_to_hang(&self, question: &Question, now: Instant) -> bool {
+        let of_one_name = |other: &&Arc<Question>| other.host == question.host;
+        let is_queued = self.queue.iter().any(|other| other.host == question.host);
+        now.saturating_duration_since(question.asked) >= MAX_JOINED
+            && !is_queued
+            && self.running.iter().filter(of_one_name).count() < MAX_OF_ONE_NAME
+    }
+
     fn forget(&mut self, question: &Arc<Question>) {
         if let Some(entry) = self.entries.get(&question.host)
             && Arc::ptr_eq(entry, question)
@@ -275,6 +305,17 @@ impl State {
 impl Question {
     fn is_abandoned(&self) -> bool {
         self.interested.load(Ordering::Relaxed) == 0
+    }
+
+    /// Sets the answer, unless there is one. Returns the wakes of its callers.
+    fn settle(&self, answer: Answer) -> Vec<Wake> {
+        let _ = self.answer.set(answer);
+        let wakes = std::mem::take(&mut *self.wakes());
+        if self.is_abandoned() {
+            Vec::new()
+        } else {
+            wakes
+        }
     }
 
     fn wakes(&self) -> MutexGuard<'_, Vec<Wake>> {
