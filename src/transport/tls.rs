@@ -11,6 +11,7 @@
 //! * `record`: where TLS records end.
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
+//! * `tickets`: how many session tickets a server may send at once.
 //! * `fault`: rustls's errors as [`TlsFault`](crate::error::TlsFault).
 //! * `certificate`: the content of a certificate, for builds with the `certificate-facts` feature.
 //! * `browser`: the same settings in a browser, which has its own TLS.
@@ -60,6 +61,8 @@ mod session;
 #[cfg(all(test, feature = "tls"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
+mod tickets;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod time;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]

@@ -82,6 +82,8 @@ mod support;
 mod suspending;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(all(feature = "server", feature = "tls", feature = "websocket"))]
+mod tls_floods;
 #[cfg(feature = "cache")]
 mod unwanted_content;
 #[cfg(all(feature = "server", feature = "websocket"))]

@@ -1,6 +1,7 @@
 //! TLS on a socket: the handshake, ciphertext that is sent, and ciphertext that is read and decrypted
 //! (RFC 8446). `tls` has the protocol; this file reads and writes the socket.
 
+use std::mem;
 use std::time::Duration;
 
 use super::socket_io::{LinkRead, read_socket, write_socket};
@@ -12,7 +13,8 @@ use crate::transport::reactor::Reactor;
 use crate::transport::socket::Socket;
 use crate::transport::tls::{Plaintext, TlsEnd, TlsInfo, TlsSession};
 
-/// Ciphertext that is read and decrypted at once, small enough to keep a time budget to some 50 µs.
+/// Ciphertext that is read at once, small enough to keep a time budget to some 50 µs if its records are full. It is
+/// decrypted in slices, because small records take many times as long.
 const CIPHERTEXT_BYTES: usize = 64 * 1024;
 
 /// The most plaintext that comes of it: the record that began earlier ends in it.
@@ -27,6 +29,10 @@ pub(super) struct TlsLayer {
     out_sent: usize,
     /// Plaintext that arrived together with the end of the handshake.
     early: Vec<u8>,
+    /// Ciphertext that was read but not decrypted, because the budget was spent, and how much of it is decrypted since.
+    /// Nothing more is read before it is gone, so it is at most [`CIPHERTEXT_BYTES`].
+    left: Vec<u8>,
+    left_used: usize,
     /// The most expensive step of the handshake so far.
     dearest: Duration,
     deferrals: Deferrals,
@@ -47,6 +53,8 @@ impl TlsLayer {
             out: Vec::new(),
             out_sent: 0,
             early: Vec::new(),
+            left: Vec::new(),
+            left_used: 0,
             dearest: Duration::ZERO,
             deferrals: Deferrals::default(),
         }
@@ -62,7 +70,8 @@ impl TlsLayer {
         }
     }
 
-    /// The session, early plaintext, unsent ciphertext, and how much of that is sent.
+    /// The session, early plaintext, unsent ciphertext, and how much of that is sent. A session that goes to a thread
+    /// gets all that is read, so nothing is left undecrypted.
     pub(super) fn into_parts(self) -> (TlsSession, Vec<u8>, Vec<u8>, usize) {
         (self.session, self.early, self.out, self.out_sent)
     }
@@ -73,7 +82,7 @@ impl TlsLayer {
 
     /// Whether a read finds something that was already read from the socket.
     pub(super) fn is_readable(&self) -> bool {
-        !self.early.is_empty() || self.session.end() != TlsEnd::Open
+        !self.early.is_empty() || !self.left.is_empty() || self.session.end() != TlsEnd::Open
     }
 
     /// Whether there is ciphertext that the kernel does not have yet.
@@ -124,7 +133,8 @@ impl TlsLayer {
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> bool {
-        !socket.is_readable(reactor) || self.deferrals.may_start(reactor.handshakes.flight, meter)
+        let is_readable = !self.left.is_empty() || socket.is_readable(reactor);
+        !is_readable || self.deferrals.may_start(reactor.handshakes.flight, meter)
     }
 
     /// Sends ciphertext until all is sent, the socket is full or the budget is spent.
@@ -183,7 +193,7 @@ impl TlsLayer {
             }
             // A peer that refuses the handshake may close early. Its alert says more than the error of the
             // write.
-            let mut early = std::mem::take(&mut self.early);
+            let mut early = mem::take(&mut self.early);
             let began = meter.now();
             let received = self.receive(socket, reactor, meter, &mut |plaintext| {
                 early.extend_from_slice(plaintext);
@@ -215,7 +225,6 @@ impl TlsLayer {
         }
     }
 
-    /// See [`Link::read`](super::Link::read).
     /// Reads ciphertext for the thread that verifies.
     fn read_for_hand_over(
         &mut self,
@@ -239,6 +248,7 @@ impl TlsLayer {
         }
     }
 
+    /// See [`Link::read`](super::Link::read).
     pub(super) fn read(
         &mut self,
         socket: &mut Socket,
@@ -248,7 +258,7 @@ impl TlsLayer {
     ) -> Result<LinkRead, Error> {
         let pool = reactor.pool().clone();
         if !self.early.is_empty() {
-            let early = std::mem::take(&mut self.early);
+            let early = mem::take(&mut self.early);
             recv.append(&early, &pool);
             return Ok(LinkRead::Data(early.len()));
         }
@@ -281,7 +291,8 @@ impl TlsLayer {
         })
     }
 
-    /// Reads ciphertext once and gives its plaintext, which may be empty, to `plaintext`.
+    /// Decrypts what is left of the last read, or reads ciphertext once and decrypts it, as far as the budget goes.
+    /// Gives the plaintext, which may be empty, to `plaintext`.
     fn receive(
         &mut self,
         socket: &mut Socket,
@@ -296,14 +307,26 @@ impl TlsLayer {
             TlsEnd::CloseNotify => return Ok(LinkRead::Closed),
             TlsEnd::Truncated => return Ok(LinkRead::Truncated),
         }
+        if !self.left.is_empty() {
+            let mut left = mem::take(&mut self.left);
+            let start = mem::take(&mut self.left_used);
+            let count = self.decrypt(&mut left[start..], meter, plaintext)?;
+            if start + count < left.len() {
+                self.left = left;
+                self.left_used = start + count;
+            }
+            return Ok(LinkRead::Data(count));
+        }
         let mut scratch = reactor.lend_scratch();
         let read = read_socket(socket, reactor, meter, &mut scratch[..CIPHERTEXT_BYTES]);
         let received = match read {
-            Ok(LinkRead::Data(count)) => self
-                .session
-                .receive(&mut scratch[..count], plaintext)
-                .map(|()| LinkRead::Data(count))
-                .map_err(Error::from),
+            Ok(LinkRead::Data(count)) => {
+                let ciphertext = &mut scratch[..count];
+                self.decrypt(ciphertext, meter, plaintext).map(|used| {
+                    self.left = ciphertext[used..].to_vec();
+                    LinkRead::Data(count)
+                })
+            }
             Ok(LinkRead::Closed | LinkRead::Truncated) => {
                 self.session.receive_eof();
                 Ok(LinkRead::Truncated)
@@ -313,5 +336,23 @@ impl TlsLayer {
         };
         reactor.return_scratch(scratch);
         received
+    }
+
+    /// Decrypts the front of `ciphertext` in slices until the budget is spent, but at least one. Returns how many bytes
+    /// that were.
+    fn decrypt(
+        &mut self,
+        ciphertext: &mut [u8],
+        meter: &mut BudgetMeter,
+        plaintext: Plaintext<'_>,
+    ) -> Result<usize, Error> {
+        let mut used = 0;
+        loop {
+            used += self.session.receive(&mut ciphertext[used..], plaintext)?;
+            meter.note_work();
+            if used == ciphertext.len() || meter.exhausted() {
+                return Ok(used);
+            }
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Job {
             return;
         }
         let step = catch_unwind(AssertUnwindSafe(move || {
-            let result = session.receive(&mut ciphertext, &mut |piece| {
+            let result = session.receive_all(&mut ciphertext, &mut |piece| {
                 plaintext.extend_from_slice(piece)
             });
             Stepped {

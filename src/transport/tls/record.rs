@@ -37,11 +37,17 @@ impl RecordBoundary {
         skipped + present
     }
 
-    /// Tracks all of `bytes`, over any number of records.
-    pub(super) fn skip_all(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let skipped = self.skip(bytes);
-            bytes = bytes.get(skipped..).unwrap_or_default();
+    /// Tracks the front of `bytes` up to the end of the last of `most` records, or all of `bytes` if there are fewer.
+    /// Returns the number of bytes.
+    pub(super) fn skip_records(&mut self, bytes: &[u8], most: usize) -> usize {
+        let mut skipped = 0;
+        for _ in 0..most {
+            let rest = bytes.get(skipped..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            skipped += self.skip(rest);
         }
+        skipped
     }
 }

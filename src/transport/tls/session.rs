@@ -27,6 +27,7 @@ use super::record::RecordBoundary;
 use super::records::{Outgoing, collect_pending, decrypt, with_traffic};
 #[cfg(feature = "server")]
 use super::server_options::ServerTlsOptions;
+use super::tickets::{self, MOST_TICKETS};
 use crate::error::{Error, ErrorKind, TlsFault};
 
 /// How much ciphertext may wait for `poll_transmit` before `write` accepts no more: what a socket's
@@ -36,6 +37,11 @@ const WRITE_LIMIT: usize = 64 * 1024;
 /// How much ciphertext may be held for an incomplete handshake message: rustls's own limit for a
 /// message, and one record.
 const HOLD_LIMIT: usize = 64 * 1024 + 5 + 16 * 1024 + 2048;
+
+/// How many records [`TlsSession::receive`] processes at once: those of one read, if they are full (16 KiB). A record of
+/// one byte costs nearly as much as one of a kilobyte, so a peer that sends such records could otherwise make a read
+/// take many times as long.
+pub(crate) const MOST_RECORDS: usize = 16;
 
 /// One side of one TLS connection.
 pub(crate) struct TlsSession {
@@ -47,6 +53,8 @@ pub(crate) struct TlsSession {
     incoming: Incoming,
     outgoing: Vec<u8>,
     seen: Seen,
+    /// How many session tickets the server may still send before it sends content.
+    tickets_left: u32,
 }
 
 enum Side {
@@ -108,6 +116,7 @@ impl TlsSession {
             incoming: Incoming::Open,
             outgoing: Vec::new(),
             seen: Seen::default(),
+            tickets_left: MOST_TICKETS,
         };
         session.collect_pending();
         session
@@ -121,39 +130,43 @@ impl TlsSession {
         }
     }
 
-    /// Processes all of `ciphertext`, as it came from the socket, and gives its plaintext to
-    /// `plaintext`, record by record: at most the ciphertext's length and one record (16 KiB). The
-    /// bytes of `ciphertext` are decrypted in place and need not be kept. After `close_notify` input
-    /// is ignored (RFC 8446 §6.1).
+    /// Processes the front of `ciphertext`, as it came from the socket: at most [`MOST_RECORDS`] records. Returns how
+    /// many bytes that were; call it again with the rest. Their plaintext goes to `plaintext`, record by record: at
+    /// most the ciphertext's length and one record (16 KiB). The bytes are decrypted in place and need not be kept.
+    /// After `close_notify` all input is ignored at once (RFC 8446 §6.1).
     ///
     /// # Errors
     /// The reason why this connection failed, for this and each later call. Plaintext before the
     /// fault was given, and an alert may wait to be sent.
     pub(crate) fn receive(
         &mut self,
-        mut ciphertext: &mut [u8],
+        ciphertext: &mut [u8],
         plaintext: Plaintext<'_>,
-    ) -> Result<(), TlsFailure> {
+    ) -> Result<usize, TlsFailure> {
         if let Incoming::Failed(failure) = &self.incoming {
             return Err(failure.clone());
         }
-        while !ciphertext.is_empty() && matches!(self.incoming, Incoming::Open) {
+        let length = ciphertext.len();
+        let mut rest = ciphertext;
+        let mut records = MOST_RECORDS;
+        while !rest.is_empty() && records > 0 && matches!(self.incoming, Incoming::Open) {
             if self.held.is_empty() {
-                self.record.skip_all(ciphertext);
-                let used = self.process(ciphertext, plaintext)?;
-                let rest = ciphertext.get(used..).unwrap_or_default();
+                let most = self.record.skip_records(rest, records);
+                let (front, behind) = mem::take(&mut rest).split_at_mut(most);
+                rest = behind;
+                let used = self.process(front, plaintext)?;
                 if matches!(self.incoming, Incoming::Open) {
-                    self.held.extend_from_slice(rest);
+                    let unused = front.get(used..).unwrap_or_default();
+                    self.held.extend_from_slice(unused);
                 }
                 break;
             }
             // Only the record that began earlier is completed in `held`; the records after it are
             // decrypted in place.
-            let (rest_of_record, behind) = {
-                let missing = self.record.skip(ciphertext);
-                mem::take(&mut ciphertext).split_at_mut(missing)
-            };
-            ciphertext = behind;
+            let missing = self.record.skip(rest);
+            let (rest_of_record, behind) = mem::take(&mut rest).split_at_mut(missing);
+            rest = behind;
+            records -= 1;
             self.held.extend_from_slice(rest_of_record);
             let mut held = mem::take(&mut self.held);
             let used = self.process(&mut held, plaintext)?;
@@ -164,7 +177,30 @@ impl TlsSession {
             let error = rustls::InvalidMessage::HandshakePayloadTooLarge;
             return Err(self.fail(error.into()));
         }
-        Ok(())
+        Ok(match self.incoming {
+            Incoming::Open => length - rest.len(),
+            Incoming::CloseNotify | Incoming::Truncated | Incoming::Failed(_) => length,
+        })
+    }
+
+    /// [`receive`](Self::receive) until all of `ciphertext` is processed, however many records that are: for a thread
+    /// that may take its time.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub(crate) fn receive_all(
+        &mut self,
+        ciphertext: &mut [u8],
+        plaintext: Plaintext<'_>,
+    ) -> Result<(), TlsFailure> {
+        let mut rest = ciphertext;
+        loop {
+            let used = self.receive(rest, plaintext)?;
+            rest = rest.get_mut(used..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// The socket's stream ended.
@@ -272,13 +308,35 @@ impl TlsSession {
         })
     }
 
+    /// How many session tickets rustls has processed.
+    #[cfg(test)]
+    pub(super) fn tickets_received(&self) -> u32 {
+        match &self.side {
+            Side::Client { connection, .. } => connection.tls13_tickets_received(),
+            #[cfg(feature = "server")]
+            Side::Server(_) => 0,
+        }
+    }
+
     /// Lets rustls process `input`. Returns how many bytes it has used.
     fn process(&mut self, input: &mut [u8], plaintext: Plaintext<'_>) -> Result<usize, TlsFailure> {
-        let (result, asked) = asked_for_certificate(|| self.decrypt(input, plaintext));
+        let mut tickets_left = self.tickets_left;
+        let (result, asked) = tickets::limited(&mut tickets_left, || {
+            asked_for_certificate(|| {
+                self.decrypt(input, &mut |content| {
+                    tickets::note_content();
+                    plaintext(content);
+                })
+            })
+        });
+        self.tickets_left = tickets_left;
         self.seen.certificate_request |= asked;
         result.map_err(|error| {
             self.collect_pending();
-            self.fail(error)
+            self.fail(match error {
+                rustls::Error::FailedToGetCurrentTime => too_many_tickets(),
+                other => other,
+            })
         })
     }
 
@@ -357,6 +415,13 @@ impl fmt::Debug for TlsSession {
             .field("outgoing", &self.outgoing.len())
             .finish_non_exhaustive()
     }
+}
+
+fn too_many_tickets() -> rustls::Error {
+    let most = MOST_TICKETS;
+    rustls::Error::General(format!(
+        "the server sent more than {most} session tickets without content between them"
+    ))
 }
 
 fn not_configured(error: impl Into<rustls::Error>) -> Error {

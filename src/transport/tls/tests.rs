@@ -2,6 +2,7 @@
 //! tells what happens afterwards, `waiting` and `silent_verifier` what a slow verifier does, and `pair` is the stage.
 
 mod data;
+mod floods;
 mod pair;
 #[cfg(all(feature = "agent", feature = "server"))]
 mod silent_verifier;

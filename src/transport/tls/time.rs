@@ -5,16 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
+use super::tickets;
 use crate::clock::system_time;
 
 /// The system's clock. rustls's own provider panics while that shows a time before 1970, as it does on machines
-/// that lost it. Then certificates are not valid yet.
+/// that lost it. Then certificates are not valid yet. There is no time for session tickets beyond their limit.
 #[derive(Debug)]
 pub(super) struct TimeOfDay;
 
 impl TimeProvider for TimeOfDay {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(unix_time(system_time()))
+        tickets::count_one().then(|| unix_time(system_time()))
     }
 }
 

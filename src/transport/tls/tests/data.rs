@@ -16,7 +16,7 @@ fn a_peer_that_does_not_speak_tls_is_reported_as_such() {
             let mut bytes = answer.as_bytes().to_vec();
             let mut plaintext = Vec::new();
             let result = bytes.chunks_mut(step).try_for_each(|piece| {
-                client.receive(piece, &mut |bytes| plaintext.extend_from_slice(bytes))
+                client.receive_all(piece, &mut |bytes| plaintext.extend_from_slice(bytes))
             });
             assert_eq!(fault(result), TlsFault::NotTls, "{answer:?}");
             assert!(plaintext.is_empty());
@@ -158,12 +158,12 @@ fn an_endless_handshake_message_is_cut_off() {
     // A server hello that announces 60 KiB, one byte to a record.
     let mut first = vec![22, 3, 3, 0, 4, 2, 0, 0xf0, 0];
     client
-        .receive(&mut first, &mut |bytes| plaintext.extend_from_slice(bytes))
+        .receive_all(&mut first, &mut |bytes| plaintext.extend_from_slice(bytes))
         .unwrap();
     let failed = (0..60 * 1024).find_map(|_| {
         let mut record = vec![22, 3, 3, 0, 1, 0];
         client
-            .receive(&mut record, &mut |bytes| plaintext.extend_from_slice(bytes))
+            .receive_all(&mut record, &mut |bytes| plaintext.extend_from_slice(bytes))
             .err()
     });
     assert_eq!(failed.unwrap().fault, TlsFault::Protocol);

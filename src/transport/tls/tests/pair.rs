@@ -240,7 +240,7 @@ impl Pair {
         }
     }
 
-    fn deliver_to_server(&mut self) -> bool {
+    pub(super) fn deliver_to_server(&mut self) -> bool {
         let mut wire = Vec::new();
         self.client.poll_transmit(&mut wire);
         let mut rest = wire.as_slice();
@@ -265,7 +265,7 @@ impl Pair {
     pub(super) fn drive_client(&mut self, wire: &mut [u8]) -> Result<(), TlsFailure> {
         wire.chunks_mut(self.step).try_for_each(|piece| {
             self.client
-                .receive(piece, &mut |bytes| self.received.extend_from_slice(bytes))
+                .receive_all(piece, &mut |bytes| self.received.extend_from_slice(bytes))
         })
     }
 
