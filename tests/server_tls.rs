@@ -177,6 +177,37 @@ fn clients_may_be_asked_for_certificates() {
 }
 
 #[test]
+fn a_client_whose_chain_costs_much_to_verify_is_refused_at_once() {
+    let authority = authority();
+    let (chain, key) = certificate(&authority, "one.example");
+    let options = ServerTlsOptions::builder()
+        .certificate_pem(chain.as_bytes(), key.as_bytes())
+        .client_certificates(ClientCertificates::Required, authority.pem().as_bytes())
+        .build()
+        .unwrap();
+    let mut test = secure_server(options);
+    let notes = Notes::default();
+    let errors = notes.clone();
+    test.server
+        .on_error(move |fault, _| errors.add(fault.to_string()));
+    // Each of them could have signed all others, by its name. webpki gives up after 200,000 steps.
+    let (mut chain, key) = certificate(&authority_named("Two"), "player");
+    for _ in 0..20 {
+        chain.push_str(&authority_named("Two").pem());
+    }
+    let client = TlsOptions::builder()
+        .trusted_chain_pem(authority.pem().as_bytes())
+        .client_certificate_pem(chain.as_bytes(), key.as_bytes())
+        .build()
+        .unwrap();
+    let refused = ask(&mut test, "one.example", &client);
+    assert_eq!(refused, Err(TlsFault::CertificateRequired));
+    let expected = TlsFault::CertificateUnknownIssuer.to_string();
+    let errors = notes.take();
+    assert!(errors.iter().any(|it| it.contains(&expected)), "{errors:?}");
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let authority = authority();
     let (chain, key) = certificate(&authority, "one.example");

@@ -11,6 +11,7 @@
 //! * `record`: where TLS records end.
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
+//! * `few_intermediates`: how many certificates of a chain are looked at.
 //! * `tickets`: how many session tickets a server may send at once.
 //! * `fault`: rustls's errors as [`TlsFault`](crate::error::TlsFault).
 //! * `certificate`: the content of a certificate, for builds with the `certificate-facts` feature.
@@ -41,6 +42,8 @@ mod certificate;
 mod disabled;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod fault;
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
+mod few_intermediates;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod handshake_step;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]

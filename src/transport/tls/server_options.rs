@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::fault::unusable;
+use super::few_intermediates::FewIntermediates;
 use super::info::TlsVersion;
 use super::options::{ALPN, certificates, invalid};
 use super::time::TimeOfDay;
@@ -232,10 +233,10 @@ impl ServerTlsOptionsBuilder {
             ClientCertificates::Optional => builder.allow_unauthenticated(),
             ClientCertificates::Required => builder,
         };
-        builder
-            .build()
-            .map(Some)
-            .map_err(|error| rustls::Error::General(error.to_string()))
+        match builder.build() {
+            Ok(verifier) => Ok(Some(Arc::new(FewIntermediates(verifier)))),
+            Err(error) => Err(rustls::Error::General(error.to_string())),
+        }
     }
 }
 

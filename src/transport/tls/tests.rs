@@ -1,6 +1,7 @@
 //! Sessions against a rustls server, in memory. Here are the stories of trust and agreement; `data`
 //! tells what happens afterwards, `waiting` and `silent_verifier` what a slow verifier does, and `pair` is the stage.
 
+mod chains;
 mod data;
 mod floods;
 mod pair;

@@ -10,6 +10,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::few_intermediates::first_few;
+
 /// The methods of [`ServerCertVerifier`] that check the signatures of a handshake, with the algorithms in this field.
 macro_rules! check_signatures {
     ($($field:ident).+) => {
@@ -63,7 +65,7 @@ impl ServerCertVerifier for ChainVerifier {
         let chain = verify_server_cert_signed_by_trust_anchor(
             &certificate,
             &self.roots,
-            intermediates,
+            first_few(intermediates),
             now,
             self.algorithms.all,
         );

@@ -154,6 +154,13 @@ impl Peer {
         self
     }
 
+    /// Shows these certificates behind its own.
+    pub(super) fn with_chain(mut self, others: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.chain
+            .extend(others.into_iter().map(CertificateDer::from));
+        self
+    }
+
     pub(super) fn protocols(mut self, names: &[&str]) -> Self {
         self.protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
         self
