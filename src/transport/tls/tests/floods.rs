@@ -64,7 +64,7 @@ fn hostile(version: &'static SupportedProtocolVersion) -> (Pair, Hostile) {
     | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
     | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }) = secrets
     else {
-        panic!("a new algorithm");
+        unreachable!("a new algorithm");
     };
     let encrypter = match suite {
         SupportedCipherSuite::Tls13(suite) => suite.aead_alg.encrypter(key, iv),
