@@ -1,7 +1,11 @@
 //! What a failed `fetch` means. The browser reports a `TypeError` for everything and hides the cause, so that a
 //! page learns nothing about other origins. This module distinguishes what can be distinguished.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -12,6 +16,9 @@ use super::rules;
 #[cfg(feature = "agent")]
 use crate::error::RequestRefused;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+
+/// How long a debug build waits for the response to its question about CORS.
+const LONGEST_QUESTION: Duration = Duration::from_secs(5);
 
 /// The browser did not accept the request.
 pub(super) fn refused(error: &JsValue) -> Error {
@@ -46,30 +53,34 @@ pub(super) async fn before_head(
         NetworkFault::ConnectFailed
     } else if !cfg!(debug_assertions) {
         NetworkFault::FetchFailed
-    } else if responds(url).await {
-        NetworkFault::CorsRefused
     } else {
-        NetworkFault::ConnectFailed
+        match responds(url).await {
+            Some(true) => NetworkFault::CorsRefused,
+            Some(false) => NetworkFault::ConnectFailed,
+            None => NetworkFault::FetchFailed,
+        }
     };
     Error::io(fault, cause)
 }
 
 /// Whether the server sends any response. Without CORS a page may ask, but sees nothing of the response. This is
-/// one more request, so only debug builds do it.
-async fn responds(url: &str) -> bool {
+/// one more request, so only debug builds do it. `None`: it takes too long to find out.
+async fn responds(url: &str) -> Option<bool> {
     let init = RequestInit::new();
+    // Firefox looks into content before it tells of the response, and a stream of events may never send any.
+    init.set_method("HEAD");
     init.set_mode(RequestMode::NoCors);
     init.set_cache(RequestCache::NoStore);
-    let Ok(abort) = AbortController::new() else {
-        return false;
-    };
+    let abort = AbortController::new().ok()?;
     init.set_signal(Some(&abort.signal()));
-    // A response may have no end, and would keep one of the browser's few connections to this host.
     let _abort = AbortAtEnd(abort);
-    match page::fetch(url, &init) {
-        Ok(promise) => JsFuture::from(promise).await.is_ok(),
-        Err(_) => false,
-    }
+    let mut response = pin!(JsFuture::from(page::fetch(url, &init).ok()?));
+    let mut limit = pin!(page::sleep(LONGEST_QUESTION));
+    poll_fn(|context| match response.as_mut().poll(context) {
+        Poll::Ready(response) => Poll::Ready(Some(response.is_ok())),
+        Poll::Pending => limit.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Aborts when it is dropped.

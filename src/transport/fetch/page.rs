@@ -1,7 +1,10 @@
 //! The page or worker that this runs in: its `fetch`, its URL, and whether it is online.
 
+use std::time::Duration;
+
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::RequestInit;
 
 /// Calls `fetch` of the global object, in a window as in a worker.
@@ -58,4 +61,19 @@ pub(super) fn is_offline() -> bool {
     let online = Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));
     online.is_ok_and(|online| online == JsValue::FALSE)
+}
+
+/// Returns in a later task of the browser, after this time at the earliest.
+pub(super) async fn sleep(time: Duration) {
+    let promise = Promise::new(&mut |resolve, _| {
+        let global = js_sys::global();
+        let milliseconds = JsValue::from(time.as_millis() as f64);
+        let function = Reflect::get(&global, &"setTimeout".into());
+        let function = function.ok().and_then(|it| it.dyn_into::<Function>().ok());
+        let called = function.map(|it| it.call2(&global, &resolve, &milliseconds));
+        if !matches!(called, Some(Ok(_))) {
+            let _ = resolve.call0(&JsValue::NULL);
+        }
+    });
+    let _ = JsFuture::from(promise).await;
 }

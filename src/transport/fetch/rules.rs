@@ -3,12 +3,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Function, Reflect};
 use url::{Host, Url};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use super::page;
 
@@ -83,7 +83,7 @@ pub(super) async fn reason(url: &str, keepalive: Option<u64>) -> Option<&'static
         return Some("with keepalive the content may have at most 64 KiB");
     }
     // The event of a violation is a task of its own, which may run after that of the failure.
-    next_task().await;
+    page::sleep(Duration::ZERO).await;
     policy_forbids(url).then_some(POLICY)
 }
 
@@ -135,20 +135,4 @@ fn is_mixed_content(url: &Url) -> bool {
         None => false,
     };
     url.scheme() == "http" && !is_loopback && page::is_https()
-}
-
-/// Returns in a later task of the browser.
-async fn next_task() {
-    let promise = Promise::new(&mut |resolve, _| {
-        let global = js_sys::global();
-        let set_timeout = Reflect::get(&global, &"setTimeout".into());
-        let set_timeout = set_timeout
-            .ok()
-            .and_then(|it| it.dyn_into::<Function>().ok());
-        let called = set_timeout.map(|it| it.call2(&global, &resolve, &JsValue::from(0)));
-        if !matches!(called, Some(Ok(_))) {
-            let _ = resolve.call0(&JsValue::NULL);
-        }
-    });
-    let _ = JsFuture::from(promise).await;
 }

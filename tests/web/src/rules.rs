@@ -127,7 +127,8 @@ async fn a_frame_without_an_origin_needs_cors_and_has_no_files(env: Rc<Env>) -> 
     Ok(())
 }
 
-/// A debug build asks a server again, to tell a refusal from a server that is gone. It drops that response, too.
+/// A debug build asks a server again, to tell a refusal from a server that is gone. It does not wait for content, and
+/// keeps no connection to the server.
 async fn asking_about_cors_keeps_no_connection(env: Rc<Env>) -> Outcome {
     let key = key("endless");
     let ended = fetch(Request::get(format!("{}/endless?key={key}", env.plain))).await?;
