@@ -178,7 +178,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def path_obs_text(self, query, content):
         """A field with bytes beyond ASCII (RFC 9110 §5.5), here UTF-8."""
-        self.respond(200, "", ("X-Seen", "café".encode().decode("latin-1")), ("ETag", '"é"'))
+        self.respond(200, "", ("X-Seen", "café".encode().decode("latin-1")), ("ETag", '"é"'.encode().decode("latin-1")))
 
     def path_vanish(self, query, content):
         """No response at all."""
