@@ -7,6 +7,7 @@
 mod serving;
 mod server_timeouts {
     mod floods;
+    mod spent_budgets;
 
     use super::seconds;
 }

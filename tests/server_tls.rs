@@ -274,6 +274,16 @@ fn a_handshake_has_a_deadline_and_an_invalid_one_is_reported() {
 }
 
 #[test]
+fn a_silent_handshake_has_a_deadline_although_every_budget_is_spent() {
+    let mut test = secure_server(options(&authority(), "one.example"));
+    test.budget = Budget::frame(Duration::ZERO);
+    let mut silent = test.connect();
+    test.pass(Duration::from_millis(10_100));
+    silent.read();
+    assert!(silent.closed);
+}
+
+#[test]
 fn handshakes_are_paid_from_the_budget() {
     let authority = authority();
     let mut test = secure_server(options(&authority, "one.example"));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use httpoll::Budget;
+use httpoll::error::WebSocketFault;
 use httpoll::server::websocket::Options as WebSocketOptions;
 
 use crate::serving::test_server;
@@ -48,4 +50,18 @@ fn after_an_hour_without_polls_streams_say_once_that_they_live() {
     player.write(&frame(0x8a, b""));
     test_of_sockets.pass(Duration::from_secs(1));
     assert_eq!(socket.fault(), None);
+}
+
+#[test]
+fn a_silent_socket_is_given_up_although_every_budget_is_spent() {
+    let mut test = test_server();
+    let sockets = with_sockets(&mut test, WebSocketOptions::default());
+    let (mut player, _) = handshake(&mut test, "");
+    let socket = take(&sockets);
+    test.budget = Budget::frame(Duration::ZERO);
+    // A ping after 20 s, and no pong for 20 s.
+    test.pass(Duration::from_secs(60));
+    player.read();
+    assert!(player.closed);
+    assert_eq!(socket.fault(), Some(WebSocketFault::PongTimeout));
 }

@@ -85,14 +85,31 @@ impl Connection {
 
     /// Whether the socket's readiness means that there is something to do.
     pub(in crate::server) fn is_ready(&self, reactor: &mut Reactor) -> bool {
-        // TLS may have more to write than the bytes that wait here.
-        let may_write = !matches!(
-            self.stage,
-            Stage::Head | Stage::Waiting(_) | Stage::Storing(_) | Stage::Locating(_)
-        );
+        // Nearly every socket can be written to. That means something only if there is something to write; otherwise a
+        // server whose polls are all cut short would never find a silent client late.
+        let may_write = match &self.stage {
+            Stage::Head | Stage::Waiting(_) | Stage::Storing(_) | Stage::Locating(_) => false,
+            Stage::Responding(
+                Source::Bytes(_) | Source::Reader { .. } | Source::Asset(_) | Source::File(_),
+            )
+            | Stage::Ready(_) => true,
+            Stage::Responding(Source::Pipe(pipe)) => {
+                self.has_unsent() || pipe.queued() > 0 || pipe.is_closed()
+            }
+            Stage::Responding(Source::Done | Source::Broken)
+            | Stage::Handshaking
+            | Stage::Collecting(_)
+            | Stage::Lingering => self.has_unsent(),
+            #[cfg(feature = "websocket")]
+            Stage::Socket(_) => self.has_unsent(),
+        };
         let may_read =
             !matches!(&self.stage, Stage::Collecting(collecting) if collecting.waits_for_disk);
         may_read && self.link.is_readable(reactor)
             || may_write && self.link.socket().is_writable(reactor)
+    }
+    /// Whether bytes wait to be written, here or as TLS records.
+    fn has_unsent(&self) -> bool {
+        self.pending() > 0 || self.link.has_unsent()
     }
 }
