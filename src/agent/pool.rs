@@ -288,6 +288,19 @@ impl Pool {
         }
     }
 
+    /// The idle connections to the same host from which nothing has come since this time, by the clock.
+    pub(crate) fn silent_since(&self, key: ConnectionKey, clock: Instant) -> Vec<ConnectionKey> {
+        let host = self
+            .get(key)
+            .and_then(|pooled| self.hosts.get(pooled.host.0));
+        let idle = host.into_iter().flat_map(|host| host.idle.iter().copied());
+        let is_silent = |key: &ConnectionKey| {
+            let since = self.get(*key).and_then(|pooled| pooled.idle_since);
+            since.is_some_and(|since| since <= clock)
+        };
+        idle.filter(is_silent).collect()
+    }
+
     /// Whether the server of an idle connection has announced to close it by now. If it has announced
     /// nothing: whether the connection is too old for a request that could not be sent again.
     pub(crate) fn is_outdated(

@@ -1,12 +1,14 @@
 //! Connections that ended, or brought something, while no request used them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, ErrorKind, Event, Request, error::NetworkFault};
+use httpoll::{Agent, ErrorKind, Event, Phase, Request, Timeouts, error::NetworkFault};
 
-use crate::support::{Heard, address, finish_all, frames, limits, run, script, send};
+use crate::support::{Heard, address, finish, finish_all, frames, limits, run, script, send};
 
 #[test]
 fn a_stale_connection_is_silently_replaced() {
@@ -108,6 +110,86 @@ fn all_connections_of_a_restarted_server_are_replaced() {
     frames(&network, &mut agent, 2);
     assert_eq!(server.connections().open, 2);
     drop(handles);
+}
+
+/// The network changed: what is sent over a connection from before is lost, and nobody says so.
+#[test]
+fn of_kept_connections_that_the_network_forgot_only_one_costs_a_wait() {
+    for is_total in [false, true] {
+        let network = MemoryNetwork::new();
+        network.add_name("game.example", &[address("10.9.0.1:80").ip()]);
+        let network_age = Arc::new(AtomicU32::new(0));
+        let age_now = Arc::clone(&network_age);
+        network.serve(address("10.9.0.1:80"), move || {
+            let age_now = Arc::clone(&age_now);
+            let opened_at = age_now.load(Ordering::Relaxed);
+            move |peer: &mut Peer| {
+                if peer.received().ends_with(b"\r\n\r\n") {
+                    peer.take_received();
+                    if opened_at == age_now.load(Ordering::Relaxed) {
+                        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                    }
+                }
+            }
+        });
+        let mut agent = Agent::builder()
+            .pool(limits(4, 4))
+            .build_on_memory(&network);
+        let handles = send(&mut agent, 4, "http://game.example/");
+        for (_, result) in finish_all(&network, &mut agent, 4) {
+            result.unwrap();
+        }
+        drop(handles);
+        let get = || {
+            let get = Request::get("http://game.example/");
+            match is_total {
+                true => get.total_timeout(Duration::from_secs(2)),
+                false => get.timeouts(Timeouts::with(|it| it.head = Some(Duration::from_secs(2)))),
+            }
+        };
+        assert_eq!(network.connections_to(address("10.9.0.1:80")), 4);
+        network_age.fetch_add(1, Ordering::Relaxed);
+        let outcome = run(&network, &mut agent, get());
+        let expected = match is_total {
+            true => ErrorKind::TotalTimeout(Phase::AwaitHead),
+            false => ErrorKind::Timeout(Phase::AwaitHead),
+        };
+        assert_eq!(*outcome.error().kind(), expected);
+        assert_eq!(network.open_connections(), 0);
+        let outcome = run(&network, &mut agent, get());
+        assert_eq!(outcome.response().body(), "hi");
+    }
+}
+
+#[test]
+fn an_idle_connection_that_brought_a_response_meanwhile_stays_when_another_is_silent() {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    server.any("/").reply(MockResponse::ok());
+    server
+        .any("/slow")
+        .reply(MockResponse::ok().delay(Duration::from_secs(60)));
+    let mut agent = Agent::builder()
+        .pool(limits(4, 4))
+        .build_on_memory(&network);
+    let handles = send(&mut agent, 2, "http://game.example/");
+    for (_, result) in finish_all(&network, &mut agent, 2) {
+        result.unwrap();
+    }
+    drop(handles);
+    let opened = network.open_connections();
+    let timeouts = Timeouts::with(|it| it.head = Some(Duration::from_secs(2)));
+    let slow = agent
+        .send(Request::get("http://game.example/slow").timeouts(timeouts))
+        .unwrap();
+    frames(&network, &mut agent, 10);
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    let outcome = finish(&network, &mut agent, &slow);
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Timeout(Phase::AwaitHead)
+    );
+    assert_eq!((opened, network.open_connections()), (2, 1));
 }
 
 #[test]

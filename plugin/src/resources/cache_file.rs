@@ -5,6 +5,8 @@
 
 use std::io;
 #[cfg(not(target_family = "wasm"))]
+use std::io::Write;
+#[cfg(not(target_family = "wasm"))]
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +43,7 @@ impl HttpCacheFile {
     /// Reads the file. The cache is empty if the file does not exist or is damaged.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn load(&self) -> CacheHandle {
-        let cache = match std::fs::read(&self.path) {
+        let cache = match read(&self.path) {
             Ok(bytes) => HttpCache::from_bytes(&bytes, Some(self.max_bytes)).ok(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Some(HttpCache::with_max_bytes(self.max_bytes))
@@ -118,12 +120,16 @@ impl CacheHandle {
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn save(&self) -> io::Result<()> {
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = {
+        let (revision, bytes) = {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             self.saved.store(cache.revision(), Ordering::Relaxed);
-            cache.to_bytes()
+            (cache.revision(), cache.to_bytes())
         };
-        write(&path, &bytes)
+        let written = write(&path, &bytes);
+        if written.is_err() {
+            forget_saved(&self.saved, revision);
+        }
+        written
     }
 
     /// Writes the file on another thread if the cache has changed. Waits for nothing: while the cache is in
@@ -138,28 +144,32 @@ impl CacheHandle {
         }
         let snapshot = cache.snapshot();
         drop(cache);
-        self.write_later(snapshot);
+        self.write_later(snapshot, revision);
     }
 
     #[cfg(target_family = "wasm")]
-    fn write_later(&self, snapshot: CacheSnapshot) {
+    fn write_later(&self, snapshot: CacheSnapshot, revision: u64) {
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
         let path = path.clone();
+        let saved = Arc::clone(&self.saved);
         wasm_bindgen_futures::spawn_local(async move {
             if let Err(error) = httpoll::opfs::write(&path, &snapshot.to_bytes()).await {
+                forget_saved(&saved, revision);
                 log::warn!("the HTTP cache was not saved: {error}");
             }
         });
     }
 
     #[cfg(not(target_family = "wasm"))]
-    fn write_later(&self, snapshot: CacheSnapshot) {
+    fn write_later(&self, snapshot: CacheSnapshot, revision: u64) {
         let path = Arc::clone(&self.path);
+        let saved = Arc::clone(&self.saved);
         let started = std::thread::Builder::new()
             .name("httpoll-cache".to_owned())
             .spawn(move || {
                 let path = path.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Err(error) = write(&path, &snapshot.to_bytes()) {
+                    forget_saved(&saved, revision);
                     log::warn!("the HTTP cache {} was not saved: {error}", path.display());
                 }
             });
@@ -169,6 +179,20 @@ impl CacheHandle {
     }
 }
 
+/// A revision that could not be saved is saved at the next occasion, unless a later one was saved meanwhile.
+fn forget_saved(saved: &AtomicU64, revision: u64) {
+    let _ = saved.compare_exchange(revision, !revision, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for its other end, and reading a device may never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    std::fs::read(path)
+}
+
 #[cfg(not(target_family = "wasm"))]
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|it| *it != Path::new("")) {
@@ -176,6 +200,14 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut temporary = path.to_path_buf().into_os_string();
     temporary.push(".new");
-    std::fs::write(&temporary, bytes)?;
-    std::fs::rename(&temporary, path)
+    // Left by a crash, or planted; `create_new` follows no link.
+    let _ = std::fs::remove_file(&temporary);
+    let written = std::fs::File::create_new(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // On a full disk it would take the space of other files.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
 }

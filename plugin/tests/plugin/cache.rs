@@ -61,6 +61,57 @@ fn an_unchanged_cache_is_not_written_again() {
 }
 
 #[test]
+fn a_cache_that_could_not_be_saved_is_saved_when_that_is_possible_again() {
+    let folder = Folder::new("cache-later");
+    let blocked = folder.path("blocked");
+    std::fs::write(&blocked, "no folder").unwrap();
+    let file = blocked.join("http.cache");
+    let mut game = game_with_cache(&file);
+    let _rule = game.server.get("/").reply(
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=3600")
+            .text("kept"),
+    );
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    let http = game.app.world().resource::<HttpAgent>();
+    http.save_cache().unwrap_err();
+    std::fs::remove_file(&blocked).unwrap();
+    let end = game.network.now() + Duration::from_secs(61);
+    while game.network.now() < end {
+        game.frame();
+    }
+    let start = Instant::now();
+    while !file.exists() {
+        std::thread::yield_now();
+        assert!(start.elapsed() < TIME_LIMIT);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_was_planted_where_the_cache_is_written_is_not_followed_and_a_failure_leaves_nothing()
+{
+    let folder = Folder::new("cache-link");
+    let (file, new, victim) = (
+        folder.path("http.cache"),
+        folder.path("http.cache.new"),
+        folder.path("victim"),
+    );
+    std::fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, &new).unwrap();
+    let game = game_with_cache(&file);
+    let save = || game.app.world().resource::<HttpAgent>().save_cache();
+    save().unwrap();
+    assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+    assert!(std::fs::symlink_metadata(&file).unwrap().is_file());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    save().unwrap_err();
+    assert!(!new.exists());
+}
+
+#[test]
 fn offline_a_stale_response_is_used_if_the_request_allows_it() {
     let folder = Folder::new("cache-offline");
     let mut game = game_with_cache(&folder.path("http.cache"));

@@ -18,6 +18,7 @@ use crate::agent::transfer::state::{Holding, ResponseState, Sink, State};
 use crate::clock::Instant;
 use crate::connection::Status;
 use crate::error::{Error, ErrorKind};
+use crate::phase::Phase;
 use crate::semantics::redirect::Redirection;
 
 impl Engine {
@@ -48,12 +49,41 @@ impl Engine {
         key: ConnectionKey,
         error: &Error,
     ) -> Step {
-        let is_sent = transfer.state.is_sent();
-        let pooled = self.pool.get(key);
-        let was_reused = pooled.is_some_and(|pooled| pooled.requests > u32::from(is_sent));
+        let was_reused = self.was_reused(transfer, key);
         self.note_moved(transfer);
+        self.close_silent(transfer, key, error);
         self.close(key);
         self.end_attempt(transfer, error, was_reused)
+    }
+
+    /// Whether the connection served another request before.
+    fn was_reused(&self, transfer: &Transfer, key: ConnectionKey) -> bool {
+        let is_sent = transfer.state.is_sent();
+        let pooled = self.pool.get(key);
+        pooled.is_some_and(|pooled| pooled.requests > u32::from(is_sent))
+    }
+
+    /// If a kept connection stayed silent until the time of its request was over, the network may have forgotten it, as
+    /// after a change of the network. Idle connections to its host that have been silent for as long are no
+    /// better, and each of them would cost another request the same wait.
+    fn close_silent(&mut self, transfer: &Transfer, key: ConnectionKey, error: &Error) {
+        let is_silent = match error.kind() {
+            ErrorKind::Timeout(phase) => matches!(
+                phase,
+                Phase::SendHead | Phase::SendBody | Phase::AwaitHead | Phase::ReceiveBody
+            ),
+            // While content moves, the whole time can be over without any silence.
+            ErrorKind::TotalTimeout(phase) => *phase == Phase::AwaitHead,
+            _ => false,
+        };
+        let Some(sent) = transfer.times.left_queue.filter(|_| is_silent) else {
+            return;
+        };
+        if self.pool.is_serving(key, transfer.id) && self.was_reused(transfer, key) {
+            for key in self.pool.silent_since(key, sent) {
+                self.close(key);
+            }
+        }
     }
 
     /// The same, when sending the request again cannot help.
@@ -267,6 +297,9 @@ impl Engine {
             _ => error,
         };
         let error = self.describe(transfer, error);
+        if let Some(key) = transfer.state.connection() {
+            self.close_silent(transfer, key, &error);
+        }
         let partial = transfer.partial.take();
         let response = self.release_all(transfer);
         let response = response.or_else(|| partial.map(|partial| *partial.response));
