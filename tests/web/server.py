@@ -141,7 +141,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def file(self, path, query):
         """A file of the page. `policy` is the Content-Security-Policy that it comes with."""
-        name = path.lstrip("/") or "index.html"
+        # The pages of the service worker are the same as the others.
+        name = path.removeprefix("/controlled").lstrip("/") or "index.html"
         full = os.path.normpath(os.path.join(HERE, "pkg", name))
         if not full.startswith(os.path.join(HERE, "pkg")) or not os.path.isfile(full):
             return self.respond(404, "no such path")
@@ -179,6 +180,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def path_obs_text(self, query, content):
         """A field with bytes beyond ASCII (RFC 9110 §5.5), here UTF-8."""
         self.respond(200, "", ("X-Seen", "café".encode().decode("latin-1")), ("ETag", '"é"'.encode().decode("latin-1")))
+
+    def path_service_worker(self, query, content):
+        """A service worker that refuses one path."""
+        script = (
+            "onfetch = event => {"
+            " if (new URL(event.request.url).pathname === '/refused') event.respondWith(Response.error());"
+            "};"
+        )
+        self.respond(200, script, content_type="text/javascript")
 
     def path_vanish(self, query, content):
         """No response at all."""

@@ -60,6 +60,11 @@ pub(super) async fn before_head(
             None => NetworkFault::FetchFailed,
         }
     };
+    if page::has_service_worker() {
+        let cause =
+            format!("{cause}; or the page's service worker, which sees its requests first, failed");
+        return Error::io(fault, io::Error::other(cause));
+    }
     Error::io(fault, cause)
 }
 

@@ -57,6 +57,15 @@ pub(super) fn has(name: &str) -> bool {
     Reflect::has(&js_sys::global(), &name.into()).unwrap_or_default()
 }
 
+/// Whether a service worker answers the requests of this page.
+pub(super) fn has_service_worker() -> bool {
+    let container = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"serviceWorker".into()));
+    container
+        .and_then(|container| Reflect::get(&container, &"controller".into()))
+        .is_ok_and(|controller| controller.is_object())
+}
+
 pub(super) fn is_offline() -> bool {
     let online = Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));

@@ -6,6 +6,9 @@ use httpoll::agent::WebSocketOptions;
 use httpoll::error::{DiskFault, DiskStep, NetworkFault};
 use httpoll::{Agent, Download, ErrorKind, Event, Request, RetryPolicy, opfs};
 
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+
 use crate::harness::{Env, Outcome, cors_fault, drive_with, fetch, frame, key, until_text};
 use crate::inner_page::{Frame, is_framed, own_origin, parameter};
 use crate::{cases, holds, same};
@@ -14,7 +17,8 @@ cases![
     what_the_policy_of_the_page_forbids_is_named,
     a_port_that_browsers_block_is_named,
     a_frame_without_an_origin_needs_cors_and_has_no_files,
-    asking_about_cors_keeps_no_connection;
+    asking_about_cors_keeps_no_connection,
+    an_error_names_the_service_worker_that_may_have_caused_it;
     "https" => http_in_a_page_that_is_https_is_named,
 ];
 
@@ -138,4 +142,39 @@ async fn asking_about_cors_keeps_no_connection(env: Rc<Env>) -> Outcome {
         None => "2",
     };
     until_text(&format!("/count?key=aborted%20{key}"), requests).await
+}
+
+const REGISTER: &str = "
+    return navigator.serviceWorker.register('/service-worker', { scope: '/controlled/' }).then(it => {
+        const worker = it.installing ?? it.waiting ?? it.active;
+        return new Promise(resolve => {
+            const look = () => worker.state === 'activated' && resolve(it);
+            worker.onstatechange = look;
+            look();
+        });
+    });
+";
+
+async fn an_error_names_the_service_worker_that_may_have_caused_it(_: Rc<Env>) -> Outcome {
+    let only = "an_error_names_the_service_worker_that_may_have_caused_it";
+    if is_framed() {
+        same!(fetch(Request::get("/hello")).await?.text()?, "hello");
+        let ended = fetch(Request::get("/refused")).await?;
+        let text = ended.error()?.to_string();
+        holds!(text.contains("the page's service worker"), "{text}");
+        return Ok(());
+    }
+    // This page itself has none.
+    let ended = fetch(Request::get(format!("/vanish?key={only}"))).await?;
+    let text = ended.error()?.to_string();
+    holds!(!text.contains("service worker"), "{text}");
+    let promise = js_sys::Function::new_no_args(REGISTER).call0(&JsValue::NULL);
+    let promise: js_sys::Promise = promise.map_err(|it| format!("{it:?}"))?.into();
+    let registered = JsFuture::from(promise).await;
+    let registered: JsValue = registered.map_err(|it| format!("{it:?}"))?;
+    let inner = Frame::open(&format!("{}/controlled", own_origin()?), "", None, only)?;
+    let outcome = inner.outcome().await;
+    let unregister = js_sys::Function::new_with_args("it", "it.unregister()");
+    let _ = unregister.call1(&JsValue::NULL, &registered);
+    outcome
 }
