@@ -6,7 +6,6 @@ use bevy_app::{App, TaskPoolPlugin};
 use bevy_asset::{AssetPlugin, AssetServer};
 use bevy_ecs::entity::EntityHashMap;
 use bevy_ecs::name::Name;
-use bevy_ecs::prelude::*;
 use bevy_ecs::reflect::AppTypeRegistry;
 use bevy_httpoll::prelude::*;
 use bevy_world_serialization::DynamicWorldBuilder;
