@@ -1,6 +1,5 @@
 //! [`Agent`]: its calls, carried out by an engine on this thread or on a thread of its own.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use super::prepared::{KnownUrls, Prepared};
 use super::request::Request;
 use super::response::Response;
 use super::snapshot::AgentSnapshot;
+use super::waiting_events::WaitingEvents;
 use crate::budget::{Budget, Polled};
 use crate::clock::system_time;
 use crate::error::{Error, Misuse};
@@ -71,7 +71,7 @@ pub struct Agent {
     pub(super) unfinished: ById<()>,
     urls: KnownUrls,
     /// Events of other requests, which [`wait_for`](Self::wait_for) set aside.
-    pub(super) set_aside: VecDeque<Event>,
+    pub(super) set_aside: WaitingEvents,
     /// Calls the function of [`on_event`](crate::agent::AgentBuilder::on_event), if the engine has no thread.
     pub(super) watcher: Option<Watcher>,
     /// The poller of an engine without a thread, and the function of
@@ -99,7 +99,7 @@ impl Agent {
             next_id: 0,
             unfinished: ById::default(),
             urls: KnownUrls::default(),
-            set_aside: VecDeque::new(),
+            set_aside: WaitingEvents::default(),
             watcher: None,
             home: None,
             #[cfg(any(feature = "outbox", feature = "patch"))]
@@ -174,7 +174,7 @@ impl Agent {
     /// poll still allows.
     pub fn next_event(&mut self) -> Option<Event> {
         self.cancel_dropped();
-        let event = self.set_aside.pop_front().or_else(|| self.pull());
+        let event = self.set_aside.pop().or_else(|| self.pull());
         if event.is_none()
             && let Backend::Inline(engine) = &mut self.backend
         {
@@ -234,9 +234,9 @@ impl Agent {
         let mut handle = Some(handle);
         let mut earlier = std::mem::take(&mut self.set_aside);
         loop {
-            while let Some(event) = earlier.pop_front().or_else(|| self.pull()) {
+            while let Some(event) = earlier.pop().or_else(|| self.pull()) {
                 if event.id() != Some(id) {
-                    self.set_aside.push_back(event);
+                    self.set_aside.push(event);
                     continue;
                 }
                 let result = match event {

@@ -43,11 +43,7 @@ impl Agent {
 
     /// The oldest event of a claimed request.
     pub(crate) fn claimed_event(&mut self, is_mine: impl Fn(RequestId) -> bool) -> Option<Event> {
-        let events = &mut self.claims.events;
-        let place = events
-            .iter()
-            .position(|event| event.id().is_some_and(&is_mine))?;
-        events.remove(place)
+        self.claims.events.take_of(is_mine)
     }
 
     /// The worker for files.

@@ -1,16 +1,15 @@
 //! Requests that a module above sends on its own account: their events go to that module, not to the caller of
 //! [`Agent::next_event`](crate::Agent::next_event). The calls of those modules are in `claimed_requests`.
 
-use std::collections::VecDeque;
-
 use super::event::Event;
 use super::id::{ById, RequestId};
+use super::waiting_events::WaitingEvents;
 
 /// The claimed requests, and their events until they are taken.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     pub(super) ids: ById<()>,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: WaitingEvents,
 }
 
 impl Claims {
@@ -24,18 +23,18 @@ impl Claims {
                 if event.is_final() {
                     self.ids.remove(&id);
                 }
-                self.events.push_back(event);
+                self.events.push(event);
                 None
             }
             _ => Some(event),
         }
     }
 
-    /// Forgets these requests, which are sorted.
+    /// Forgets these requests.
     pub(super) fn forget(&mut self, ids: &[RequestId]) {
         for id in ids {
             self.ids.remove(id);
         }
-        self.events.retain(|event| !event.is_of(ids));
+        self.events.forget(ids);
     }
 }

@@ -4,7 +4,6 @@
 //! delivered on the agent's thread. The engine's thread sleeps in the operating system when there is nothing
 //! to do. It ends with the agent.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -13,8 +12,9 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::engine::command::Command;
 use super::event::Event;
-use super::id::RequestId;
+use super::id::{ById, RequestId};
 use super::snapshot::AgentSnapshot;
+use super::waiting_events::WaitingEvents;
 use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
 use crate::error::Error;
@@ -35,7 +35,11 @@ struct Shared {
 #[derive(Default)]
 struct State {
     commands: Vec<Command>,
-    events: VecDeque<Event>,
+    /// The requests that `commands` cancel.
+    cancelled: ById<()>,
+    events: WaitingEvents,
+    /// The place in `events` of each request's progress.
+    progress: ById<usize>,
     is_idle: bool,
     /// The thread ended, although the agent lives.
     has_panicked: bool,
@@ -51,7 +55,7 @@ struct State {
 pub(super) struct EngineThread {
     shared: Arc<Shared>,
     wake: Wake,
-    events: VecDeque<Event>,
+    events: WaitingEvents,
     #[cfg(any(feature = "outbox", feature = "patch"))]
     disk: crate::transport::disk::Disk,
     /// Returns the engine at its end.
@@ -93,7 +97,7 @@ impl EngineThread {
         Ok(Self {
             shared,
             wake,
-            events: VecDeque::new(),
+            events: WaitingEvents::default(),
             #[cfg(any(feature = "outbox", feature = "patch"))]
             disk,
             thread: Some(thread),
@@ -108,7 +112,7 @@ impl EngineThread {
         let ended = self.thread.take()?.join();
         let mut engine = ended.ok().flatten()?;
         let mut state = lock(&self.shared.state);
-        self.events.append(&mut state.events);
+        state.move_events(&mut self.events);
         engine.return_to_caller(std::mem::take(&mut self.events));
         for command in state.commands.drain(..) {
             engine.execute(command);
@@ -122,14 +126,14 @@ impl EngineThread {
 
     pub(super) fn command(&mut self, command: Command) {
         if let Command::Cancel(ids) = &command {
-            self.events.retain(|event| !event.is_of(ids));
+            self.events.forget(ids);
         }
         let mut state = lock(&self.shared.state);
         if state.has_panicked {
             return;
         }
         if let Command::Cancel(ids) = &command {
-            state.events.retain(|event| !event.is_of(ids));
+            state.cancel(ids);
         }
         // If there are other commands, the thread was woken for them and has not run yet.
         let is_first = state.commands.is_empty();
@@ -145,7 +149,7 @@ impl EngineThread {
     pub(super) fn poll<'a>(&mut self, unfinished: impl Iterator<Item = &'a RequestId>) -> Polled {
         let mut state = lock(&self.shared.state);
         let before = self.events.len();
-        self.events.append(&mut state.events);
+        state.move_events(&mut self.events);
         if self.events.is_empty() && state.has_panicked {
             self.events.extend(unfinished.map(|id| Event::Failed {
                 id: *id,
@@ -177,7 +181,7 @@ impl EngineThread {
         }
         let state = lock(&self.shared.state);
         let is_quiet =
-            |state: &mut State| state.events.is_empty() && !state.is_idle && !state.has_panicked;
+            |state: &mut State| state.has_no_events() && !state.is_idle && !state.has_panicked;
         let state = match timeout {
             Some(timeout) => {
                 let waited = self
@@ -217,7 +221,7 @@ impl EngineThread {
         }
         let is_first = !std::mem::replace(&mut state.wants_snapshot, true);
         let mut snapshot = state.snapshot.clone();
-        snapshot.queues.events = self.events.len() + state.events.len();
+        snapshot.queues.events = self.events.len() + state.count_events();
         drop(state);
         if is_first {
             (self.wake)();
@@ -234,13 +238,11 @@ impl EngineThread {
     /// The next event of these requests. Events of others stay.
     #[cfg(any(feature = "outbox", feature = "patch"))]
     pub(super) fn next_event_of(&mut self, wanted: impl Fn(RequestId) -> bool) -> Option<Event> {
-        let is_wanted = |event: &Event| event.id().is_some_and(&wanted);
-        let place = self.events.iter().position(is_wanted)?;
-        self.events.remove(place)
+        self.events.take_of(wanted)
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let event = self.events.pop()?;
         let pulled = event.unpulled();
         if let (Some(id), 1..) = (event.id(), pulled.bytes) {
             self.command(Command::Pulled(id, pulled));
@@ -288,7 +290,7 @@ fn run(engine: &mut Engine, shared: &Shared) {
     while !shared.stop.load(Ordering::Acquire) {
         let (commands, drain_files) = {
             let mut state = lock(&shared.state);
-            (std::mem::take(&mut state.commands), state.drain_files)
+            (state.take_commands(), state.drain_files)
         };
         for command in commands {
             engine.execute(command);
@@ -324,14 +326,14 @@ impl Shared {
     /// Makes the engine's events available to the agent.
     fn publish(&self, engine: &mut Engine, next: PollAt) {
         let mut state = lock(&self.state);
-        let before = state.events.len();
+        let before = state.count_events();
         while let Some(event) = engine.next_event() {
             if !state.is_cancelled(&event) {
                 state.put(event);
             }
         }
         state.is_idle = next == PollAt::Idle && state.commands.is_empty();
-        let has_new = state.events.len() > before;
+        let has_new = state.count_events() > before;
         drop(state);
         self.changed.notify_all();
         if has_new {
@@ -353,26 +355,64 @@ impl State {
         !self.commands.is_empty() || self.drain_files.is_some() || self.wants_snapshot
     }
 
+    /// Takes what the thread is to execute.
+    fn take_commands(&mut self) -> Vec<Command> {
+        self.cancelled.clear();
+        std::mem::take(&mut self.commands)
+    }
+
+    /// Drops the events of these requests, and those that the thread reports before it executes the command.
+    fn cancel(&mut self, ids: &[RequestId]) {
+        self.cancelled.extend(ids.iter().map(|id| (*id, ())));
+        if self.events.forget(ids) {
+            self.find_progress();
+        }
+    }
+
     /// Whether the event belongs to a request that was cancelled meanwhile.
     fn is_cancelled(&self, event: &Event) -> bool {
-        self.commands
-            .iter()
-            .any(|command| matches!(command, Command::Cancel(ids) if event.is_of(ids)))
+        let id = event.id();
+        id.is_some_and(|id| self.cancelled.contains_key(&id))
     }
 
     /// Appends an event; only the latest progress of a request is kept.
     fn put(&mut self, event: Event) {
-        if let Event::Progress { id, .. } = &event {
-            let same =
-                self.events.iter_mut().rev().find(
-                    |other| matches!(other, Event::Progress { id: other, .. } if other == id),
-                );
-            if let Some(same) = same {
-                *same = event;
+        if let Event::Progress { id, .. } = event {
+            let place = self.count_events();
+            let place = *self.progress.entry(id).or_insert(place);
+            if let Some(earlier) = self.events.get_mut(place) {
+                *earlier = event;
                 return;
             }
         }
-        self.events.push_back(event);
+        self.events.push(event);
+    }
+
+    /// Moves all events behind those that the agent has.
+    fn move_events(&mut self, to: &mut WaitingEvents) {
+        to.append(&mut self.events);
+        self.progress.clear();
+    }
+
+    fn has_no_events(&mut self) -> bool {
+        self.count_events() == 0
+    }
+
+    fn count_events(&mut self) -> usize {
+        if self.events.settle() {
+            self.find_progress();
+        }
+        self.events.len()
+    }
+
+    /// Looks where the progress of each request is, after events were dropped.
+    fn find_progress(&mut self) {
+        self.progress.clear();
+        for (place, event) in self.events.iter().enumerate() {
+            if let Event::Progress { id, .. } = event {
+                self.progress.insert(*id, place);
+            }
+        }
     }
 }
 
@@ -408,9 +448,7 @@ mod tests {
             engine.poll(&Budget::unlimited());
         }
         // The command arrives while the thread is about to publish its events.
-        lock(&shared.state)
-            .commands
-            .push(Command::Cancel(vec![gone]));
+        lock(&shared.state).cancel(&[gone]);
         shared.publish(&mut engine, PollAt::Idle);
         let reported: Vec<_> = lock(&shared.state)
             .events
@@ -421,5 +459,54 @@ mod tests {
             reported.contains(&kept) && !reported.contains(&gone),
             "{reported:?}"
         );
+    }
+
+    fn progress(id: u64, received: u64) -> Event {
+        let id = RequestId(id);
+        let progress = crate::agent::Progress {
+            phase: crate::phase::Phase::ReceiveBody,
+            sent: 0,
+            to_send: None,
+            received,
+            to_receive: None,
+        };
+        Event::Progress { id, progress }
+    }
+
+    #[test]
+    fn only_the_latest_progress_of_a_request_waits_also_after_others_were_cancelled() {
+        let mut state = State::default();
+        for id in 0..4 {
+            state.put(Event::Queued { id: RequestId(id) });
+            state.put(progress(id, 1));
+        }
+        state.cancel(&[RequestId(0), RequestId(2)]);
+        for id in [3, 1, 3] {
+            state.put(progress(id, 2));
+        }
+        let mut events = WaitingEvents::default();
+        state.move_events(&mut events);
+        let received = |event: &Event| match event {
+            Event::Progress { progress, .. } => progress.received,
+            _ => 0,
+        };
+        let waiting = events.iter().map(|it| (it.id().unwrap().0, received(it)));
+        assert_eq!(
+            waiting.collect::<Vec<_>>(),
+            [(1, 0), (1, 2), (3, 0), (3, 2)]
+        );
+        // What the agent took is not changed any more.
+        state.put(progress(3, 3));
+        assert_eq!((events.len(), state.count_events()), (4, 1));
+    }
+
+    #[test]
+    fn a_request_is_no_longer_cancelled_for_the_thread_once_it_took_the_command() {
+        let mut state = State::default();
+        let event = Event::Queued { id: RequestId(1) };
+        state.cancel(&[RequestId(1)]);
+        assert!(state.is_cancelled(&event));
+        state.take_commands();
+        assert!(state.cancelled.is_empty());
     }
 }

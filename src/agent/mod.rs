@@ -73,6 +73,7 @@ mod thread_switch;
 mod transfer;
 mod validators;
 mod verbs;
+mod waiting_events;
 #[cfg(feature = "websocket")]
 mod web_socket;
 

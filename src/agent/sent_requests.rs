@@ -84,7 +84,7 @@ impl Agent {
         ids.sort_unstable();
         #[cfg(any(feature = "outbox", feature = "patch"))]
         self.claims.forget(&ids);
-        self.set_aside.retain(|event| !event.is_of(&ids));
+        self.set_aside.forget(&ids);
         ids.retain(|id| self.unfinished.remove(id).is_some());
         (!ids.is_empty()).then_some(Command::Cancel(ids))
     }

@@ -7,14 +7,12 @@ use std::collections::VecDeque;
 
 use crate::agent::event::Event;
 use crate::agent::id::RequestId;
-
-/// A queue of events with room for more than this gives its memory back when it is empty.
-const MANY_EVENTS: usize = 1024;
+use crate::agent::waiting_events::WaitingEvents;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
-    events: VecDeque<Event>,
+    events: WaitingEvents,
     /// Requests with progress to report.
     progressed: VecDeque<RequestId>,
     /// Requests that wait for a connection, not reported yet.
@@ -25,31 +23,25 @@ impl EventQueue {
     /// Adds an event, unless it is of a request that the caller does not know.
     pub(super) fn push(&mut self, event: Event) {
         if !event.id().is_some_and(RequestId::is_of_engine) {
-            self.events.push_back(event);
+            self.events.push(event);
         }
     }
 
     /// Puts events back that were taken, before all others.
-    pub(super) fn put_back(&mut self, mut events: VecDeque<Event>) {
+    pub(super) fn put_back(&mut self, mut events: WaitingEvents) {
         events.append(&mut self.events);
         self.events = events;
     }
 
     /// The oldest event.
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if self.events.is_empty() && self.events.capacity() > MANY_EVENTS {
-            self.events.shrink_to(0);
-        }
-        Some(event)
+        self.events.pop()
     }
 
     /// The oldest event of these requests.
     #[cfg(any(feature = "outbox", feature = "patch"))]
     pub(super) fn take_of(&mut self, wanted: &impl Fn(RequestId) -> bool) -> Option<Event> {
-        let is_wanted = |event: &Event| event.id().is_some_and(wanted);
-        let place = self.events.iter().position(is_wanted)?;
-        self.events.remove(place)
+        self.events.take_of(wanted)
     }
 
     /// The next of these requests with progress to report.
@@ -63,28 +55,34 @@ impl EventQueue {
     }
 
     /// Whether no event waits; progress may.
-    pub(super) fn has_no_events(&self) -> bool {
+    pub(super) fn has_no_events(&mut self) -> bool {
         self.events.is_empty()
     }
 
     /// Whether nothing is to be reported, progress included.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&mut self) -> bool {
         self.events.is_empty() && self.progressed.is_empty()
     }
 
-    /// The same, and no request waits for a connection that was not reported yet.
+    /// The same, no event of a cancelled request is held, and no request waits for a connection that was not
+    /// reported yet.
     pub(super) fn has_nothing_to_report(&self) -> bool {
-        self.is_empty() && self.queued.is_empty()
+        self.events.holds_nothing() && self.progressed.is_empty() && self.queued.is_empty()
     }
 
     /// How much waits: differs when something was added.
-    pub(super) fn len(&self) -> (usize, usize) {
+    pub(super) fn len(&mut self) -> (usize, usize) {
         (self.events.len(), self.progressed.len())
     }
 
-    /// Drops the events of these requests, which are sorted.
+    /// Drops the events of these requests.
     pub(super) fn forget(&mut self, ids: &[RequestId]) {
-        self.events.retain(|event| !event.is_of(ids));
+        self.events.forget(ids);
+    }
+
+    /// Drops the events of cancelled requests.
+    pub(super) fn settle(&mut self) {
+        self.events.settle();
     }
 
     /// A request progressed. `scheduled` is the request's own flag: whether that is to be reported already.
@@ -110,7 +108,7 @@ impl EventQueue {
     pub(super) fn report_queued(&mut self, mut is_waiting: impl FnMut(RequestId) -> bool) {
         for id in self.queued.drain(..) {
             if is_waiting(id) {
-                self.events.push_back(Event::Queued { id });
+                self.events.push(Event::Queued { id });
             }
         }
     }
@@ -139,17 +137,5 @@ mod tests {
         events.report_queued(|id| id == RequestId(2));
         assert!(matches!(events.pop(), Some(Event::Queued { id }) if id == RequestId(2)));
         assert!(events.is_empty());
-    }
-
-    #[test]
-    fn a_burst_of_events_keeps_no_memory() {
-        let mut events = EventQueue::default();
-        for number in 0..=MANY_EVENTS as u64 {
-            events.push(Event::Queued {
-                id: RequestId(number),
-            });
-        }
-        while events.pop().is_some() {}
-        assert_eq!(events.events.capacity(), 0);
     }
 }

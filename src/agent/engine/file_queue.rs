@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::agent::id::RequestId;
+use crate::agent::id::{ById, RequestId};
 use crate::error::Error;
 use crate::transport::disk::Disk;
 use crate::transport::reactor::Reactor;
@@ -13,7 +13,10 @@ pub(super) struct FileQueue {
     disk: Option<Disk>,
     /// Whether the disk has no thread.
     is_inline: bool,
+    /// Transfers that wait for it, in turn.
     watched: Vec<RequestId>,
+    /// Which transfers are in `watched`.
+    is_watched: ById<()>,
 }
 
 impl FileQueue {
@@ -47,7 +50,7 @@ impl FileQueue {
 
     /// Lets each poll look at the files of a transfer.
     pub(super) fn watch(&mut self, id: RequestId) {
-        if !self.watched.contains(&id) {
+        if self.is_watched.insert(id, ()).is_none() {
             self.watched.push(id);
         }
     }
@@ -62,11 +65,36 @@ impl FileQueue {
 
     /// Stops watching. The last transfer of the list takes the place.
     pub(super) fn unwatch(&mut self, index: usize) {
-        self.watched.swap_remove(index);
+        let id = self.watched.swap_remove(index);
+        self.is_watched.remove(&id);
     }
 
     /// Lets the next poll begin with the transfer at `index`.
     pub(super) fn begin_at(&mut self, index: usize) {
         self.watched.rotate_left(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_is_watched_once_until_it_is_unwatched() {
+        let mut files = FileQueue::default();
+        for id in [1, 2, 1, 3, 2] {
+            files.watch(RequestId(id));
+        }
+        files.begin_at(1);
+        let watched = |files: &FileQueue| files.watched.iter().map(|id| id.0).collect::<Vec<_>>();
+        assert_eq!(watched(&files), [2, 3, 1]);
+        files.unwatch(0);
+        assert_eq!(watched(&files), [1, 3]);
+        files.watch(RequestId(2));
+        assert_eq!(watched(&files), [1, 3, 2]);
+        for _ in 0..3 {
+            files.unwatch(0);
+        }
+        assert!(files.watched.is_empty() && files.is_watched.is_empty());
     }
 }

@@ -1,13 +1,11 @@
 //! Moving an engine with all that it does to another poller, such as that of a thread of its own.
 
-use std::collections::VecDeque;
-
 use super::Engine;
 use super::window::Window;
-use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
+use crate::agent::waiting_events::WaitingEvents;
 use crate::transport::poller::Poller;
 use crate::transport::reactor::Key;
 
@@ -51,7 +49,7 @@ impl Engine {
 
     /// Back in the caller's calls: the window is that of an agent that is polled, and the events that the caller has
     /// not taken come first.
-    pub(crate) fn return_to_caller(&mut self, events: VecDeque<Event>) {
+    pub(crate) fn return_to_caller(&mut self, events: WaitingEvents) {
         self.window = Window::default();
         self.events.put_back(events);
         self.idle = None;

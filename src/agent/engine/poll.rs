@@ -364,6 +364,7 @@ impl Machine for Engine {
             return Duration::ZERO;
         }
         self.idle = None;
+        self.events.settle();
         self.window.take_full();
         self.run_queue.begin_poll();
         self.busy_poll = budget.busy_poll;

@@ -83,10 +83,7 @@ impl DownloadFile {
         shared.downloads.fetch_add(1, Ordering::Relaxed);
         let download = Arc::<SharedDownload>::default();
         let holder = Arc::clone(&download) as Arc<dyn Holder>;
-        let mut holders = lock(&shared.holders);
-        holders.retain(|holder| holder.strong_count() > 0);
-        holders.push(Arc::downgrade(&holder));
-        drop(holders);
+        lock(&shared.holders).add(&holder);
         Self {
             target,
             shared: download,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::worker::{Holder, Shared, Space, lock};
 use crate::error::{DiskFault, DiskStep};
@@ -45,11 +45,8 @@ impl Shared {
 
     /// The part files that are being written, except the one whose turn it is.
     fn holders(&self) -> impl Iterator<Item = (Space, Arc<dyn Holder>)> {
-        let holders: Vec<_> = {
-            let mut holders = lock(&self.holders);
-            holders.retain(|holder| holder.strong_count() > 0);
-            holders.iter().filter_map(Weak::upgrade).collect()
-        };
+        // The lock is not held while they are asked.
+        let holders = lock(&self.holders).alive();
         holders
             .into_iter()
             .filter_map(|holder| Some((holder.space()?, holder)))

@@ -101,6 +101,7 @@ mod replace;
 mod sidecar;
 mod steps;
 mod upload;
+mod weak_list;
 #[cfg(feature = "server")]
 mod write_behind;
 // A browser has no thread for files, so parts of it have no caller there.

@@ -6,12 +6,13 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::claims::Claims;
 use super::read_memory::ReadMemory;
+use super::weak_list::WeakList;
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
 use crate::transport::meter::Clock;
@@ -42,7 +43,7 @@ pub(super) struct Shared {
     /// How many suspended downloads still hold their target.
     pub(super) leaving: AtomicUsize,
     /// The part files that are being written.
-    pub(super) holders: Mutex<Vec<Weak<dyn Holder>>>,
+    pub(super) holders: Mutex<WeakList<dyn Holder>>,
     #[cfg(test)]
     pub(super) failing: Mutex<Option<(DiskStep, io::ErrorKind)>>,
     /// How many bytes all part files together may have, for tests of a full disk.
