@@ -27,6 +27,10 @@ impl WaitingEvents {
 
     /// The oldest event.
     pub(super) fn pop(&mut self) -> Option<Event> {
+        // Without events none is to be dropped.
+        if self.events.is_empty() {
+            return None;
+        }
         self.settle();
         let event = self.events.pop_front()?;
         if self.events.is_empty() && self.events.capacity() > MANY_EVENTS {
@@ -62,6 +66,7 @@ impl WaitingEvents {
     }
 
     /// Drops the events of requests that were cancelled. Returns whether there was such a request.
+    #[inline]
     pub(super) fn settle(&mut self) -> bool {
         if self.forgotten.is_empty() {
             return false;

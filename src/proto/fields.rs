@@ -29,6 +29,9 @@ pub struct FieldLines {
 /// The size of the stored lengths of a name and its value.
 const LENGTHS_BYTES: usize = 2 * size_of::<u32>();
 
+/// The room for the first field lines.
+const FIRST_BYTES: usize = 128;
+
 impl FieldLines {
     /// An empty section. It allocates nothing.
     pub fn new() -> Self {
@@ -41,11 +44,16 @@ impl FieldLines {
     /// Fails with [`Misuse::InvalidHeader`] if the name is not a token, if the value contains CR, LF, NUL
     /// or another control character except a tab, or if either has 4 GiB. Nothing is added then.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Misuse> {
-        let value = trim_ows(value.as_ref());
-        let is_too_long = name.len().max(value.len()) > u32::MAX as usize;
-        if is_too_long || !is_token(name.as_bytes()) || !is_field_value(value) {
-            return Err(Misuse::InvalidHeader);
-        }
+        let value = checked(name, value.as_ref())?;
+        self.push(name, value);
+        Ok(())
+    }
+
+    /// Adds a field line at the end, and removes those of the same name. Fails as [`append`](Self::append) does;
+    /// nothing changes then.
+    pub(crate) fn set(&mut self, name: &str, value: &[u8]) -> Result<(), Misuse> {
+        let value = checked(name, value)?;
+        self.remove(name);
         self.push(name, value);
         Ok(())
     }
@@ -63,7 +71,7 @@ impl FieldLines {
         if !self.contains(name) {
             return;
         }
-        let mut kept = Self::new();
+        let mut kept = Self::with_capacity(0, self.lines.len());
         for (other, value) in self.iter() {
             if !other.eq_ignore_ascii_case(name) {
                 kept.push(other, value);
@@ -166,6 +174,13 @@ impl FieldLines {
     /// Adds a field line that is known to be valid: the parser has checked every byte, and heads are
     /// shorter than 4 GiB.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
+        let length = LENGTHS_BYTES + name.len() + value.len();
+        // Once for the whole line, and with room for a few more in the first place.
+        self.lines.reserve(if self.lines.capacity() == 0 {
+            length.max(FIRST_BYTES)
+        } else {
+            length
+        });
         let lengths = (name.len() as u64) << 32 | value.len() as u64;
         self.lines.extend_from_slice(&lengths.to_ne_bytes());
         self.lines.extend_from_slice(name.as_bytes());
@@ -240,9 +255,20 @@ impl<'lines> Values<'lines, '_> {
     /// The rest of [`next`](Iterator::next), apart from it so that a lookup of an absent name costs no call.
     fn search(&mut self) -> Option<&'lines [u8]> {
         let name = self.name.as_bytes();
-        self.lines
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        // A name of another length is not compared.
+        while let Some((lengths, behind)) = self.lines.rest.split_first_chunk::<LENGTHS_BYTES>() {
+            let lengths = u64::from_ne_bytes(*lengths);
+            let (of_name, of_value) = ((lengths >> 32) as usize, lengths as u32 as usize);
+            let (line, rest) = behind.split_at_checked(of_name.checked_add(of_value)?)?;
+            self.lines.rest = rest;
+            if of_name == name.len()
+                && let Some((other, value)) = line.split_at_checked(of_name)
+                && other.eq_ignore_ascii_case(name)
+            {
+                return Some(value);
+            }
+        }
+        None
     }
 }
 
@@ -266,6 +292,16 @@ fn mark(name: &str) -> u64 {
     // This bit is the difference between the two cases of a letter.
     let caseless = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(byte | 0x20));
     1 << ((name.len() + 3 * caseless(name.first()) + 7 * caseless(name.last())) % 64)
+}
+
+/// The value of a valid field line, without the whitespace around it.
+fn checked<'value>(name: &str, value: &'value [u8]) -> Result<&'value [u8], Misuse> {
+    let value = trim_ows(value);
+    let is_too_long = name.len().max(value.len()) > u32::MAX as usize;
+    if is_too_long || !is_token(name.as_bytes()) || !is_field_value(value) {
+        return Err(Misuse::InvalidHeader);
+    }
+    Ok(value)
 }
 
 /// Appends one field line in the form of the wire.

@@ -62,13 +62,7 @@ impl FieldLines {
         if !is_singleton(name) || !self.contains(name) {
             return self.append(name, value);
         }
-        let mut fresh = Self::new();
-        fresh.append(name, value)?;
-        self.remove(name);
-        for (name, value) in fresh.iter() {
-            self.append(name, value)?;
-        }
-        Ok(())
+        self.set(name, value.as_ref())
     }
 }
 

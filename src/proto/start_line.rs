@@ -42,11 +42,17 @@ impl StartLine {
             // What nearly every response begins with needs no look at each state.
             return Ok(Self::Rest);
         }
-        for &byte in bytes {
-            if state == Self::Rest {
-                break;
-            }
+        let mut rest = bytes;
+        while let Some((&byte, behind)) = rest.split_first()
+            && state != Self::Rest
+        {
             state = state.feed(sender, byte)?;
+            rest = behind;
+            if state == Self::Target {
+                // A target may be long, and only these bytes mean anything else than that it goes on.
+                let end = rest.iter().position(|byte| matches!(byte, 0..=b' ' | 0x7f));
+                rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
+            }
         }
         Ok(state)
     }
@@ -142,6 +148,11 @@ mod tests {
             "HTTP/1.1_200 OK",
             "\r\nHTTP/1.1 200 OK\r\n",
             "GET / HTTP/1.1\r\nHost: a",
+            "GET /levels/7?name=a%20b&\u{e9} HTTP/1.1\r\nHost: a",
+            "GET /levels/7\tx HTTP/1.1",
+            "GET /levels/7\u{7f} HTTP/1.1",
+            "GET /levels/7\r\n",
+            "GET /levels/7",
             "",
         ] {
             for sender in [Role::Client, Role::Server] {

@@ -167,10 +167,7 @@ impl Response {
     /// [`Misuse::InvalidHeader`] for CR, LF, NUL and everything else that no field may hold. The response is
     /// then unchanged.
     pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<&mut Self, Error> {
-        let mut fresh = FieldLines::new();
-        fresh.append(name, value.as_ref())?;
-        self.fields.remove(name);
-        self.fields.append(name, value)?;
+        self.fields.set(name, value.as_ref())?;
         Ok(self)
     }
 

@@ -71,7 +71,7 @@ impl Engine {
         if self.idle.is_some() {
             return None;
         }
-        if self.events.has_no_events() && self.window.is_full() {
+        if self.window.is_full() && self.events.has_no_events() {
             self.go_on();
         }
         if let Some(event) = self.events.pop() {

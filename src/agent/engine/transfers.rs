@@ -1,8 +1,8 @@
 //! The transfers under way, by the number of their request.
 //!
 //! A transfer is changed in one of two ways: by [`Transfers::update`], which needs the transfer alone, or by
-//! [`Transfers::with`], which takes it out of the table, so that the owner of the table can use both,
-//! and puts it back. Nothing else hands out a transfer that can be changed. So the table always knows how
+//! [`Transfers::with`], which takes it out of its row of the table, so that the owner of the table can use both,
+//! and puts it back. The row stays: taking rows out and adding them anew would cost more than many a step. Nothing else hands out a transfer that can be changed. So the table always knows how
 //! many of its transfers are receiving content.
 
 use crate::agent::id::{ById, RequestId};
@@ -35,7 +35,8 @@ impl Step {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
-    by_id: ById<Box<Transfer>>,
+    /// A row is empty while its transfer is taken out.
+    by_id: ById<Option<Box<Transfer>>>,
     /// How many of them are receiving content that is wanted soon.
     receiving: usize,
 }
@@ -44,7 +45,9 @@ impl Transfers {
     /// Adds a transfer, unless its first step was also its last.
     pub(super) fn add(&mut self, transfer: Box<Transfer>, first: Step) {
         if !first.is_over {
-            self.put(transfer);
+            let id = transfer.id;
+            self.receiving += usize::from(is_receiving(&transfer));
+            self.by_id.insert(id, Some(transfer));
         }
     }
 
@@ -58,8 +61,11 @@ impl Transfers {
     ) -> Option<Step> {
         let mut transfer = table(owner).take(id)?;
         let step = work(owner, &mut transfer);
-        if !step.is_over {
-            table(owner).put(transfer);
+        let table = table(owner);
+        if step.is_over {
+            table.by_id.remove(&id);
+        } else {
+            table.put(id, transfer);
         }
         Some(step)
     }
@@ -70,7 +76,7 @@ impl Transfers {
         id: RequestId,
         change: impl FnOnce(&mut Transfer) -> R,
     ) -> Option<R> {
-        let transfer = self.by_id.get_mut(&id)?;
+        let transfer = self.by_id.get_mut(&id)?.as_deref_mut()?;
         let before = usize::from(is_receiving(transfer));
         let result = change(transfer);
         let after = usize::from(is_receiving(transfer));
@@ -79,16 +85,16 @@ impl Transfers {
     }
 
     pub(super) fn get(&self, id: RequestId) -> Option<&Transfer> {
-        self.by_id.get(&id).map(|transfer| &**transfer)
+        self.by_id.get(&id)?.as_deref()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Transfer> {
-        self.by_id.values().map(|transfer| &**transfer)
+        self.by_id.values().filter_map(Option::as_deref)
     }
 
     /// The numbers of all transfers, in the order of their requests.
     pub(super) fn ids(&self) -> Vec<RequestId> {
-        let mut ids: Vec<_> = self.by_id.keys().copied().collect();
+        let mut ids: Vec<_> = self.iter().map(|transfer| transfer.id).collect();
         // The order of a hash map differs in each run.
         ids.sort_unstable();
         ids
@@ -104,16 +110,18 @@ impl Transfers {
     }
 
     fn take(&mut self, id: RequestId) -> Option<Box<Transfer>> {
-        let transfer = self.by_id.remove(&id)?;
+        let transfer = self.by_id.get_mut(&id)?.take()?;
         self.receiving = self
             .receiving
             .saturating_sub(usize::from(is_receiving(&transfer)));
         Some(transfer)
     }
 
-    fn put(&mut self, transfer: Box<Transfer>) {
-        self.receiving += usize::from(is_receiving(&transfer));
-        self.by_id.insert(transfer.id, transfer);
+    fn put(&mut self, id: RequestId, transfer: Box<Transfer>) {
+        if let Some(row) = self.by_id.get_mut(&id) {
+            self.receiving += usize::from(is_receiving(&transfer));
+            *row = Some(transfer);
+        }
     }
 }
 

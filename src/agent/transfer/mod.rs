@@ -333,7 +333,15 @@ impl Transfer {
         } = self.times;
         let queue = left_queue.unwrap_or(hop_began);
         let timestamps = connection.timestamps();
-        let since = |at: Instant| at.saturating_duration_since(began);
+        let queued = queue.saturating_duration_since(began);
+        // On a kept connection most steps end when the request leaves the queue.
+        let since = |at: Instant| {
+            if at == queue {
+                queued
+            } else {
+                at.saturating_duration_since(began)
+            }
+        };
         // What happened on a kept connection before this hop took no time of it.
         let step = |at: Option<Instant>, before: Instant| at.unwrap_or(before).max(before);
         let resolved = step(timestamps.resolved, queue);
@@ -341,7 +349,7 @@ impl Transfer {
         let secured = step(timestamps.secured, connected);
         let sent = step(timestamps.sent, secured);
         Timings {
-            queue: since(queue),
+            queue: queued,
             namelookup: since(resolved),
             connect: since(connected),
             appconnect: timestamps
