@@ -46,7 +46,7 @@ impl Agent {
     ///
     /// # Errors
     /// The request is not an open WebSocket, or its queue of outgoing messages is full; then nothing was sent.
-    /// An agent [on a thread of its own](crate::agent::AgentBuilder::on_thread) reports that by [`Event::Failed`]
+    /// An agent [on a thread of its own](crate::agent::AgentBuilder::on_thread) reports that by [`Event::Failed`](crate::Event::Failed)
     /// instead.
     #[cfg(feature = "websocket")]
     pub fn send_message(&mut self, id: RequestId, message: WebSocketMessage) -> Result<(), Error> {
@@ -61,7 +61,7 @@ impl Agent {
         }
     }
 
-    /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). [`Event::Done`] follows when it is closed. A
+    /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). [`Event::Done`](crate::Event::Done) follows when it is closed. A
     /// WebSocket that is not open yet is closed as soon as it is; [`cancel`](Self::cancel) ends it at once.
     #[cfg(feature = "websocket")]
     pub fn close_web_socket(&mut self, id: RequestId, code: u16, reason: &str) {

@@ -103,10 +103,10 @@ impl Server {
         self.app.none = Some(Handler::Call(Exclusive::new(call)));
     }
 
-    /// Serves static files below their base. A worker thread finds and reads them, unless their root
-    /// [is in memory](files::AssetRoot::is_in_memory); it starts with the first request for such a file. Of each
-    /// file at most 1 MiB is read ahead, of all of them together 16 MiB. Routes come first; if there is no such file, the not-found handler
-    /// responds. If several bases cover a path, the deepest comes first.
+    /// Serves static files below their base. A worker thread finds and reads them, unless their root [is in
+    /// memory](crate::server::files::AssetRoot::is_in_memory). The thread starts with the first request for such a
+    /// file. It reads at most 1 MiB of each file ahead, and 16 MiB of all of them together. Routes come first. If
+    /// there is no such file, the not-found handler responds. If several bases cover a path, the deepest comes first.
     pub fn files(&mut self, files: StaticFiles) {
         self.app.has_files = true;
         Arc::make_mut(&mut self.app.files).add(files);
