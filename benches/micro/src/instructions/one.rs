@@ -58,10 +58,7 @@ pub(crate) fn agent_fresh(iterations: usize) {
     let url = format!("http://{}/1k", listener.local_addr().unwrap());
     let mut pool = httpoll::agent::PoolLimits::default();
     pool.idle_age = Duration::ZERO;
-    let mut agent = Agent::builder()
-        .budget(budget())
-        .pool(pool)
-        .build();
+    let mut agent = Agent::builder().budget(budget()).pool(pool).build();
     for _ in 0..iterations {
         counted(|| agent_sends(&mut agent, &url));
         let (mut peer, _) = listener.accept().unwrap();
