@@ -108,6 +108,7 @@ impl Connection {
         may_read && self.link.is_readable(reactor)
             || may_write && self.link.socket().is_writable(reactor)
     }
+
     /// Whether bytes wait to be written, here or as TLS records.
     fn has_unsent(&self) -> bool {
         self.pending() > 0 || self.link.has_unsent()
