@@ -119,6 +119,8 @@ fn downloads_to_one_target_never_mix() {
                     };
                     match download(&disk, plan, bytes) {
                         Ok(committed) => assert_eq!(committed.bytes, bytes.len() as u64),
+                        // On Windows the rival may be reading the target whenever it is to be replaced.
+                        Err(DiskFault::TargetInUse) if cfg!(windows) => {}
                         Err(fault) => assert_eq!(fault, DiskFault::AlreadyInUse),
                     }
                     // The rival may have replaced the file, but never changed it.
