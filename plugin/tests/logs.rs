@@ -103,12 +103,7 @@ fn mistakes_of_the_developer_are_logged_once() {
 fn slow_handlers_are_logged() {
     use bevy_httpoll::httpoll::server::{Request, Response};
     let network = MemoryNetwork::new();
-    let mut app = App::new();
-    app.add_plugins(HttpollPlugin {
-        network: Some(network.clone()),
-        slow_observer: None,
-        ..HttpollPlugin::default()
-    });
+    let mut app = app_on(&network);
     let clock = network.clone();
     app.world_mut()
         .spawn(HttpServer::bind("10.0.0.7:80").with(move |server| {
@@ -135,12 +130,7 @@ fn slow_handlers_are_logged() {
 fn handlers_that_fail_are_logged() {
     use bevy_httpoll::httpoll::server::Request;
     let network = MemoryNetwork::new();
-    let mut app = App::new();
-    app.add_plugins(HttpollPlugin {
-        network: Some(network.clone()),
-        slow_observer: None,
-        ..HttpollPlugin::default()
-    });
+    let mut app = app_on(&network);
     app.world_mut()
         .spawn(HttpServer::bind("10.0.0.7:80").with(|server| {
             server.route("GET", "/", |_: &mut Request| -> Result<(), _> {
@@ -159,12 +149,7 @@ fn handlers_that_fail_are_logged() {
 #[cfg(feature = "server")]
 fn requests_that_nothing_responds_to_are_logged_once() {
     let network = MemoryNetwork::new();
-    let mut app = App::new();
-    app.add_plugins(HttpollPlugin {
-        network: Some(network.clone()),
-        slow_observer: None,
-        ..HttpollPlugin::default()
-    });
+    let mut app = app_on(&network);
     app.world_mut().spawn(HttpServer::bind("10.0.0.7:80"));
     run(&mut app, &network, 3);
     for path in ["favicon.ico?token=secret", "robots.txt"] {
@@ -207,17 +192,23 @@ fn a_long_wait_for_a_connection_is_logged_with_its_reason() {
     assert!(!logged[0].contains("secret"), "{logged:?}");
 }
 
-/// An app with a server whose responses are all 503.
-fn busy_server() -> (App, MemoryNetwork) {
-    let network = MemoryNetwork::new();
-    let server = MockServer::on(&network, "game.example", 80);
-    let _rule = server.any("/**").reply(MockResponse::with_status(503));
+/// An app that does not log slow observers.
+fn app_on(network: &MemoryNetwork) -> App {
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         network: Some(network.clone()),
         slow_observer: None,
         ..HttpollPlugin::default()
     });
+    app
+}
+
+/// An app with a server whose responses are all 503.
+fn busy_server() -> (App, MemoryNetwork) {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let _rule = server.any("/**").reply(MockResponse::with_status(503));
+    let app = app_on(&network);
     (app, network)
 }
 
@@ -303,12 +294,7 @@ fn a_post_with_an_idempotency_key_is_not_explained() {
     let server = MockServer::on(&network, "game.example", 80);
     let refusal = MockResponse::with_status(503).header("Retry-After", "86400");
     let _rule = server.any("/**").reply(refusal);
-    let mut app = App::new();
-    app.add_plugins(HttpollPlugin {
-        network: Some(network.clone()),
-        slow_observer: None,
-        ..HttpollPlugin::default()
-    });
+    let mut app = app_on(&network);
     let request = HttpRequest::post("http://game.example/scores").header("idempotency-key", "7");
     app.world_mut().spawn((request, HttpRetry::times(3)));
     run(&mut app, &network, 50);

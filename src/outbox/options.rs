@@ -1,4 +1,4 @@
-//! What an outbox is told before its first event: limits, the form of a batch, waits, options of its requests.
+//! The options of an outbox: limits, the form of a batch, delays, options of its requests.
 
 use std::time::Duration;
 

@@ -66,7 +66,7 @@
 //! | `manifest`, `paths`, `digest` | the manifest and its rules |
 //! | `folder_manifest` | writes the manifest of a folder |
 //! | `patch`, `progress` | the stages and the numbers |
-//! | `options`, `report` | what a patch is told before it begins, and what it did |
+//! | `options`, `report` | the options of a patch, and the report of what it did |
 //! | `folder` | the folders and the generation file |
 //! | `check`, `hasher`, `space` | the comparison with the disk |
 //! | `missing`, `fetch`, `repair` | what is missing; downloads and repairs |

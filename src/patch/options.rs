@@ -1,4 +1,4 @@
-//! What a patch is told before it begins: where its files are, how many to fetch at once, what to leave out.
+//! The options of a patch: where its files are, how many to fetch at once, what to leave out.
 
 use std::path::PathBuf;
 

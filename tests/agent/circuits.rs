@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, ErrorKind, Request,
+    Agent, ErrorKind, Request, RequestHandle,
     circuit::{CircuitPolicy, OpenCircuitPolicy},
     error::RequestRefused,
 };
@@ -37,6 +37,19 @@ fn opened(policy: CircuitPolicy) -> (MemoryNetwork, MockServer, Agent) {
         assert_eq!(status(&network, &mut agent, get()), 500);
     }
     (network, server, agent)
+}
+
+/// An agent whose probe gets no response, and two requests that wait for it.
+fn probing() -> (MemoryNetwork, Agent, RequestHandle, [RequestHandle; 2]) {
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
+    server.get("/").times(1).reply(MockResponse::ok().never());
+    server.get("/").reply(MockResponse::ok());
+    network.advance(Duration::from_secs(10));
+    let probe = agent.send(get()).unwrap();
+    let waiting = [agent.send(get()).unwrap(), agent.send(get()).unwrap()];
+    frames(&network, &mut agent, 3);
+    assert_eq!(server.requests().len(), 4);
+    (network, agent, probe, waiting)
 }
 
 fn status(network: &MemoryNetwork, agent: &mut Agent, request: Request) -> u16 {
@@ -124,14 +137,7 @@ fn all_that_wait_for_a_circuit_are_sent_as_soon_as_its_probe_succeeds() {
 
 #[test]
 fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
-    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
-    server.get("/").times(1).reply(MockResponse::ok().never());
-    server.get("/").reply(MockResponse::ok());
-    network.advance(Duration::from_secs(10));
-    let probe = agent.send(get()).unwrap();
-    let waiting = [agent.send(get()).unwrap(), agent.send(get()).unwrap()];
-    frames(&network, &mut agent, 3);
-    assert_eq!(server.requests().len(), 4);
+    let (network, mut agent, probe, waiting) = probing();
     let cancelled = network.now();
     agent.cancel(probe.id());
     for handle in &waiting {
@@ -143,14 +149,7 @@ fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
 
 #[test]
 fn when_a_probe_is_suspended_and_does_not_return_one_that_waits_probes_at_once() {
-    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
-    server.get("/").times(1).reply(MockResponse::ok().never());
-    server.get("/").reply(MockResponse::ok());
-    network.advance(Duration::from_secs(10));
-    let probe = agent.send(get()).unwrap();
-    let waiting = [agent.send(get()).unwrap(), agent.send(get()).unwrap()];
-    frames(&network, &mut agent, 3);
-    assert_eq!(server.requests().len(), 4);
+    let (network, mut agent, probe, waiting) = probing();
     agent.suspend(Duration::ZERO);
     frames(&network, &mut agent, 3);
     agent.cancel(probe.id());

@@ -328,6 +328,20 @@ impl Flooded {
         self.session.writer().write_all(bytes).unwrap();
     }
 
+    /// The server's end of a WebSocket that the client has opened.
+    fn open_web_socket(&mut self) -> WebSocket {
+        self.server.pull("GET", "/").unwrap();
+        self.say(
+            b"GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        self.settle();
+        let mut request = self.server.next_request().unwrap();
+        let socket = request.accept_websocket(Options::default()).unwrap();
+        self.settle();
+        socket
+    }
+
     /// Lets the client send each of these bytes in its own record and then break the connection. Returns how many of
     /// them the server took in each poll until it had nothing to do.
     fn flood(&mut self, bytes: &[u8]) -> Vec<u64> {
@@ -388,15 +402,7 @@ fn records_of_one_byte_are_divided_among_the_polls_of_a_server() {
 #[test]
 fn records_of_one_byte_are_divided_among_the_polls_of_a_servers_web_socket() {
     let mut test = Flooded::new();
-    test.server.pull("GET", "/").unwrap();
-    test.say(
-        b"GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    test.settle();
-    let mut request = test.server.next_request().unwrap();
-    let mut socket: WebSocket = request.accept_websocket(Options::default()).unwrap();
-    test.settle();
+    let mut socket = test.open_web_socket();
     let message = b"\x81\x81\0\0\0\0x";
     let count = RECORDS / message.len();
     let taken = test.flood(&message.repeat(count));
@@ -408,15 +414,7 @@ fn records_of_one_byte_are_divided_among_the_polls_of_a_servers_web_socket() {
 #[test]
 fn a_reset_after_records_of_one_byte_loses_none_that_the_server_has_read() {
     let mut test = Flooded::new();
-    test.server.pull("GET", "/").unwrap();
-    test.say(
-        b"GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    test.settle();
-    let mut request = test.server.next_request().unwrap();
-    let mut socket = request.accept_websocket(Options::default()).unwrap();
-    test.settle();
+    let mut socket = test.open_web_socket();
     let message = b"\x81\x81\0\0\0\0x";
     let count = RECORDS / message.len();
     for byte in message.repeat(count) {

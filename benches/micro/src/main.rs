@@ -15,6 +15,7 @@ mod chunked;
 mod exchange;
 mod head;
 mod idle;
+mod open_connections;
 mod other_ends;
 
 /// Counts what is allocated, which costs some nanoseconds an allocation.

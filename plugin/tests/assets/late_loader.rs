@@ -11,7 +11,7 @@ use bevy_reflect::TypePath;
 
 use crate::{TIME_LIMIT, Text, TextLoader, add, load, text, until};
 
-/// Reads nothing before it is told to.
+/// Reads nothing until the test sends a message.
 #[derive(TypePath)]
 struct LateLoader(async_channel::Receiver<()>);
 

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A longer port file is none.
+/// At most this much of a port file is read. A real one is much shorter.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// Creates a file that only its owner can read (on Unix; elsewhere the folder decides). Fails if the path

@@ -2,8 +2,8 @@
 //! limit. One record of 16 KiB has room for 900, which takes some milliseconds and cannot be divided, because rustls
 //! processes all messages of a record at once.
 //!
-//! rustls asks for the time for each ticket, and gives the connection up if there is none. So the clock that it is given
-//! counts, and stops at the limit.
+//! rustls reads its clock once for each ticket, and fails the connection if the clock has no time. So our clock counts
+//! how often it is read, and fails at the limit.
 
 use std::cell::Cell;
 

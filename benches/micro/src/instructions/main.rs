@@ -7,6 +7,8 @@
 
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "../open_connections.rs"]
+mod open_connections;
 #[allow(dead_code)]
 #[path = "../other_ends.rs"]
 mod other_ends;

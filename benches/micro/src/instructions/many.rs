@@ -1,48 +1,15 @@
 //! What may grow with the number of requests or connections.
 
-use std::time::Duration;
-
-use httpoll::agent::{PoolLimits, RequestOptions};
-use httpoll::server::{Server, ServerLimits, ServerTimeouts};
-use httpoll::{Agent, Event, Phase, RequestHandle, Timeouts};
+use httpoll::agent::PoolLimits;
+use httpoll::{Agent, RequestHandle};
 
 use crate::counted;
+use crate::open_connections::{idle_server, waiting_agent};
 use crate::other_ends::OtherEnds;
-
-const PATIENCE: Option<Duration> = Some(Duration::from_millis(10));
 
 /// A poll and the look for its events, with as many requests that the server never responds to.
 pub(crate) fn agent_idle(iterations: usize, requests: usize) {
-    let (_server, address) = OtherEnds::silent_server();
-    let mut pool = PoolLimits::default();
-    pool.total = requests;
-    pool.per_host = requests;
-    let mut agent = Agent::builder()
-        .pool(pool)
-        .defaults(RequestOptions::new().timeouts(Timeouts::with(|it| {
-            it.connect = None;
-            it.head = None;
-        })))
-        .build();
-    let url = format!("http://{address}/events");
-    let _handles: Vec<RequestHandle> = (0..requests)
-        .map(|_| agent.get(&url).send().unwrap())
-        .collect();
-    let mut sent = 0;
-    while sent < requests {
-        agent.wait(PATIENCE);
-        while let Some(event) = agent.next_event() {
-            match event {
-                Event::Failed { error, .. } => panic!("{error}"),
-                Event::Phase {
-                    phase: Phase::SendHead,
-                    ..
-                } => sent += 1,
-                _ => {}
-            }
-        }
-    }
-    while agent.wait(PATIENCE).changed {}
+    let (_server, mut agent, _handles) = waiting_agent(requests);
     for _ in 0..10 {
         agent.poll();
     }
@@ -56,21 +23,7 @@ pub(crate) fn agent_idle(iterations: usize, requests: usize) {
 
 /// A poll of a server with as many clients that send nothing.
 pub(crate) fn server_idle(iterations: usize, connections: usize) {
-    let mut limits = ServerLimits::default();
-    limits.connections = connections;
-    limits.connections_per_ip = connections;
-    let mut timeouts = ServerTimeouts::default();
-    timeouts.idle = None;
-    let mut server = Server::builder()
-        .limits(limits)
-        .timeouts(timeouts)
-        .bind_local(0)
-        .unwrap();
-    let _clients = OtherEnds::idle_clients(server.local_addr(), connections);
-    while server.metrics().open < connections {
-        server.wait(PATIENCE).unwrap();
-    }
-    while server.wait(PATIENCE).unwrap().changed {}
+    let (mut server, _clients) = idle_server(connections);
     for _ in 0..10 {
         server.poll().unwrap();
     }
